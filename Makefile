@@ -1,0 +1,32 @@
+# What people and CI run. Each target sets itself up: a virtual environment in .venv with the pinned dependencies.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test slow lint types ci clean
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: .venv/ready  ## draw a red potion into the example game
+	$(BIN)/dgx-pixels sprite "a red potion" --size 32 --seed 7 --project bevy_example --overwrite
+
+test: .venv/ready  ## the quick tests
+	$(BIN)/pytest
+
+slow: .venv/ready  ## the tests that take longer: real server processes, the MCP Inspector, the wheel
+	$(BIN)/pytest -m slow
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+	$(BIN)/mypy tests benchmarks
+
+ci: lint types test slow
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
