@@ -1,0 +1,73 @@
+"""Sprites enlarged for the eye: a preview, and a sheet of several."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dgx_pixels.pixels.sprite import Sprite
+
+_MOST_BYTES: Final = 256 * 1024
+_SQUARE: Final = 8  # px of the checkerboard, about as in drawing programs
+_LIGHT, _DARK = 204, 153  # its greys
+_GAP: Final = 8  # px between the sprites of a sheet
+_GROUND: Final = 32  # the sheet's grey
+
+
+def preview_png(sprite: Sprite, side: int = 512) -> bytes:
+    """Draw a sprite as a PNG of at most `side` px a side (at least 1) and under 256 KB, on a grey checkerboard.
+
+    Enlarged by the largest whole number that fits. A sprite larger than `side`, or one too busy for the bytes, shows
+    every second, third, ... pixel, so that what is seen are still its own colours. Raises ValueError for a side below 1.
+    """
+    if side < 1:
+        raise ValueError(f"A preview of {side} px shows nothing: ask for at least 1.")
+    longest = max(sprite.rgba.shape[:2])
+    step = -(-longest // side)
+    data = _png(_flattened(_enlarged(sprite.rgba[::step, ::step], max(1, side // longest))))
+    return data if len(data) < _MOST_BYTES else preview_png(sprite, side // 2)
+
+
+def contact_sheet(sprites: Sequence[Sprite], columns: int, scale: int) -> bytes:
+    """Draw sprites in rows of `columns`, each pixel `scale` px, as a PNG with dark gaps.
+
+    Every place is as large as the largest sprite; each sprite stands in the middle of its own. Raises ValueError if
+    there is no sprite, or `columns` or `scale` is below 1.
+    """
+    if not sprites or columns < 1 or scale < 1:
+        raise ValueError(
+            f"A sheet of {len(sprites)} sprites in {columns} columns at scale {scale} is empty: each must be at least 1."
+        )
+    height = scale * max(sprite.rgba.shape[0] for sprite in sprites)
+    width = scale * max(sprite.rgba.shape[1] for sprite in sprites)
+    columns = min(columns, len(sprites))
+    rows = -(-len(sprites) // columns)
+    sheet = np.full((_GAP + rows * (height + _GAP), _GAP + columns * (width + _GAP), 3), _GROUND, dtype=np.uint8)
+    for place, sprite in enumerate(sprites):
+        picture = _flattened(_enlarged(sprite.rgba, scale))
+        row, column = divmod(place, columns)
+        top = _GAP + row * (height + _GAP) + (height - picture.shape[0]) // 2
+        left = _GAP + column * (width + _GAP) + (width - picture.shape[1]) // 2
+        sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return _png(sheet)
+
+
+def _enlarged(rgba: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    return rgba.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def _flattened(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay an RGBA picture over the checkerboard; (h, w, 3)."""
+    y, x = np.indices(rgba.shape[:2]) // _SQUARE
+    board = np.where((y + x) % 2 == 0, _LIGHT, _DARK)[..., None]
+    alpha = rgba[..., 3:] / 255.0
+    return np.rint(rgba[..., :3] * alpha + board * (1 - alpha)).astype(np.uint8)
+
+
+def _png(rgb: NDArray[np.uint8]) -> bytes:
+    out = BytesIO()
+    Image.fromarray(rgb).save(out, "PNG", compress_level=9)
+    return out.getvalue()

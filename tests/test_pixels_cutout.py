@@ -1,0 +1,119 @@
+"""Cells and the cut-out."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dgx_pixels.pixels.cells import cells_to_pixels
+from dgx_pixels.pixels.cutout import cut_out, regions, remove_fringe
+
+KEY = (255, 0, 255)
+
+
+def disc(side=24, radius=8.0):
+    """Make the mask of a disc in the middle."""
+    y, x = np.indices((side, side)) - (side - 1) / 2
+    return np.hypot(y, x) < radius
+
+
+def picture(mask, color, ground=KEY, noise=0):
+    """Paint a mask on a ground, with seeded noise of so many units."""
+    rgb = np.where(mask[..., None], color, ground)
+    return np.clip(rgb + np.random.default_rng(0).integers(-noise, noise + 1, rgb.shape), 0, 255).astype(np.uint8)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 6), st.integers(1, 9))
+def test_cells_undo_an_integer_enlargement(seed, width, height, scale) -> None:
+    """A picture enlarged by whole pixels, or not at all, comes back bit for bit."""
+    true = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    assert (cells_to_pixels(true.repeat(scale, 0).repeat(scale, 1), width, height) == true).all()
+
+
+def test_cells_ignore_their_rims_and_strays() -> None:
+    """A blurred rim and a few stray pixels in the middle leave each cell its own, really occurring colour."""
+    true = np.random.default_rng(3).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    render = true.repeat(16, 0).repeat(16, 1)
+    rim = (np.arange(96) % 16 < 3) | (np.arange(96) % 16 > 12)
+    render[rim] = 127
+    render[:, rim] = 127
+    render[8::16, 8::16] = 0
+    assert (cells_to_pixels(render, 6, 6) == true).all()
+
+
+def test_cells_need_not_be_whole() -> None:
+    """Cells 10.5 px wide keep their colours too."""
+    true = np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10
+    index = (np.arange(42) / 10.5).astype(int)
+    assert (cells_to_pixels(true[index[:21]][:, index], 4, 2) == true).all()
+
+
+@pytest.mark.parametrize(("width", "height"), [(9, 8), (8, 9), (0, 4)])
+def test_cells_are_never_invented(width, height) -> None:
+    """A size above the render's, or below one, is refused."""
+    with pytest.raises(ValueError, match=r"at (most 8x8|least 1x1)"):
+        cells_to_pixels(np.zeros((8, 8, 3), dtype=np.uint8), width, height)
+
+
+def test_a_known_key_is_cut_with_its_holes() -> None:
+    """A noisy key is cut around and inside the subject, and nothing else is; the key as drawn is told."""
+    mask = disc() & ~disc(radius=3.0)
+    cutout = cut_out(picture(mask, (40, 160, 70), (244, 8, 240), noise=5), KEY)
+    assert (cutout.opaque == mask).all()
+    assert cutout.ground is not None
+    assert np.abs(np.subtract(cutout.ground, (244, 8, 240))).max() <= 4
+
+
+def test_a_picture_without_the_key_is_kept_whole() -> None:
+    """A border that hardly shows the key means that there is no ground."""
+    rgb = np.random.default_rng(1).integers(0, 120, (16, 16, 3), dtype=np.uint8)
+    cutout = cut_out(rgb, KEY)
+    assert cutout.opaque.all()
+    assert cutout.ground is None
+
+
+def test_a_flat_ground_is_found() -> None:
+    """Without a key, a flat border is the ground; eyes of its very colour inside the subject stay."""
+    mask, eyes = disc(), np.zeros((24, 24), dtype=bool)
+    eyes[10, [9, 14]] = True
+    cutout = cut_out(picture(mask & ~eyes, (160, 40, 40), (250, 250, 250)), None)
+    assert (cutout.opaque == mask).all()
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_a_full_picture_is_kept_whole(flat) -> None:
+    """Without a key, a picture of one colour and a picture with a busy border keep every pixel."""
+    busy = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    assert cut_out(np.full_like(busy, 90) if flat else busy, None).opaque.all()
+
+
+def test_regions_follow_windings() -> None:
+    """A spiral is one part; pixels that touch at a corner are one part only when corners join."""
+    snake = np.ones((9, 9), dtype=bool)
+    snake[1::4, :-1] = snake[3::4, 1:] = False
+    assert set(regions(snake, corners=False)[snake].tolist()) == {1}
+    assert regions(np.eye(4, dtype=bool), corners=False).max() == 4
+    assert regions(np.eye(4, dtype=bool), corners=True).max() == 1
+
+
+def test_fringe_is_cut_or_unmixed() -> None:
+    """An edge pixel with 70 % of the ground goes; one with 30 % gets the subject's colour back."""
+    mask, green = disc(), np.array((40, 160, 70))
+    rgb = picture(mask, green)
+    mixes = {(12, 20): 0.7, (12, 3): 0.3}
+    for place, share in mixes.items():
+        mask[place] = True
+        rgb[place] = np.rint(share * np.array(KEY) + (1 - share) * green)
+    clean, opaque = remove_fringe(rgb, mask, KEY)
+    assert not opaque[12, 20]
+    assert opaque[12, 3]
+    assert np.abs(clean[12, 3].astype(int) - green).max() <= 2
+
+
+@pytest.mark.parametrize("color", [(128, 0, 128), (90, 40, 160), (250, 120, 180), (255, 255, 255), (0, 0, 0)])
+def test_the_subjects_own_colours_are_no_fringe(color) -> None:
+    """A clean subject of one colour, purple and pink too, is not touched in front of magenta."""
+    mask = disc()
+    clean, opaque = remove_fringe(picture(mask, color), mask, KEY)
+    assert (opaque == mask).all()
+    assert (clean[mask] == color).all()
