@@ -1,0 +1,65 @@
+"""Which bytes in a project are ours: those the manifest names, and those of a publish that was cut off before it.
+
+PNGs become visible before the manifest does. A process that dies in between leaves its next manifest staged as a journal,
+by which its PNGs are still known as ours rather than taken for the user's work.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from dgx_pixels.bevy.manifest import Manifest, ManifestError, parse_manifest, read_manifest, with_entries
+from dgx_pixels.bevy.preflight import PublishError, target_of
+from dgx_pixels.bevy.project import BevyProject
+from dgx_pixels.bevy.staging import Staging
+
+
+def manifest_of(project: BevyProject) -> Manifest:
+    """Return the project's manifest; raises PublishError, as all here does, if it cannot be used."""
+    try:
+        return read_manifest(project)
+    except ManifestError as error:
+        raise PublishError(str(error)) from error
+
+
+def finished_manifest(project: BevyProject, staging: Staging) -> Manifest:
+    """Return the manifest with the entries of publishes that were cut off after their PNG was in place."""
+    manifest = manifest_of(project)
+    for journal in _journals(staging):
+        news = [entry for entry in journal.assets if entry not in manifest.assets]
+        manifest = with_entries(manifest, [entry for entry in news if sha256_of(target_of(project, entry.path)) == entry.sha256])
+    return manifest
+
+
+def refuse_edited(project: BevyProject, staging: Staging, paths: Sequence[str]) -> None:
+    """Raise PublishError if one of `paths`, relative to assets/, holds bytes that are not ours."""
+    ours: dict[str, set[str]] = defaultdict(set)
+    for manifest in (*_journals(staging), manifest_of(project)):
+        for entry in manifest.assets:
+            ours[entry.path].add(entry.sha256)
+    for path in paths:
+        found = sha256_of(target_of(project, path))
+        if found is not None and found not in ours[path]:
+            state = "was edited since it was published" if ours[path] else "was not made by DGX-Pixels"
+            raise PublishError(f"assets/{path} {state}: choose another name, or pass overwrite=true to replace it.")
+
+
+def sha256_of(path: Path) -> str | None:
+    """Return the hash of a file's bytes as 64 hex digits, None if there is no file. Raises OSError."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def _journals(staging: Staging) -> list[Manifest]:
+    journals = []
+    for data in staging.journals():
+        try:
+            journals.append(parse_manifest(data))
+        except ValidationError:
+            continue  # cut off while it was staged: then none of its PNGs was in place yet
+    return journals

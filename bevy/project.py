@@ -1,0 +1,110 @@
+"""Find a Bevy project on disk and say what is missing where there is none."""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# A parsed TOML table: any value may stand under any key.
+Table = dict[str, Any]
+
+
+class ProjectError(ValueError):
+    """The folder is no Bevy project that we can publish into; the text says what is missing and what to do."""
+
+
+@dataclass(frozen=True)
+class BevyProject:
+    """A Bevy project: its root (where Cargo.toml stands) and its assets folder, both absolute and resolved."""
+
+    root: Path
+    assets: Path
+
+
+def open_project(path: Path) -> BevyProject:
+    """Return the Bevy project whose root is `path`.
+
+    Raises:
+        ProjectError: `path` does not exist, has no readable Cargo.toml, does not depend on bevy or has no assets folder.
+
+    """
+    try:
+        root = path.resolve()
+        return _open(root)
+    except (OSError, RuntimeError) as error:  # no permission; a loop of symlinks is a RuntimeError up to Python 3.12
+        raise ProjectError(f"The project {path} cannot be read ({error}): check the path and its permissions.") from error
+
+
+def find_project(start: Path) -> BevyProject | None:
+    """Return the nearest Bevy project at or above `start` that has an assets folder, or None."""
+    try:
+        start = start.resolve()
+    except (OSError, RuntimeError):
+        return None
+    for folder in (start, *start.parents):
+        try:
+            return open_project(folder)
+        except ProjectError:
+            continue
+    return None
+
+
+def _open(root: Path) -> BevyProject:
+    if not root.is_dir():
+        raise ProjectError(f"There is no folder {root}: give the root of a Bevy project, the folder with its Cargo.toml.")
+    if not (root / "Cargo.toml").is_file():
+        raise ProjectError(f"{root} has no Cargo.toml: give the root of a Bevy project, or make one with `cargo init`.")
+    if not _uses_bevy(root):
+        raise ProjectError(f"{root / 'Cargo.toml'} does not depend on bevy: run `cargo add bevy` there, or give another project.")
+    return BevyProject(root=root, assets=_assets(root))
+
+
+def _assets(root: Path) -> Path:
+    folder = root / "assets"
+    if folder.is_dir():
+        return folder.resolve()
+    if folder.is_symlink():
+        raise ProjectError(
+            f"{folder} is a link that leads to no folder: point it at a folder, or remove it and `mkdir {folder}`."
+        )
+    if folder.exists():
+        raise ProjectError(f"{folder} is a file, but must be a folder: move it away, then `mkdir {folder}`.")
+    # Bevy watches only a folder that was there when the game started.
+    raise ProjectError(f"{root} has no assets folder: run `mkdir {folder}`, then start the game again so that it watches it.")
+
+
+def _uses_bevy(root: Path) -> bool:
+    cargo = _read_toml(root / "Cargo.toml")
+    return _depends_on_bevy(cargo) or any(_depends_on_bevy(_read_toml(member)) for member in _members(root, cargo))
+
+
+def _read_toml(path: Path) -> Table:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{path} is not valid TOML ({error}): correct it until `cargo metadata` runs.") from error
+
+
+def _depends_on_bevy(cargo: Table) -> bool:
+    tables = [cargo, _table(cargo, "workspace"), *_table(cargo, "target").values()]
+    return any(_is_bevy(name, spec) for table in tables for name, spec in _table(table, "dependencies").items())
+
+
+def _is_bevy(name: str, spec: object) -> bool:
+    # `engine = { package = "bevy" }` is bevy under another name; `bevy = { package = "other" }` is not.
+    renamed = spec.get("package") if isinstance(spec, dict) else None
+    return (renamed or name) == "bevy"
+
+
+def _table(parent: object, key: str) -> Table:
+    value = parent.get(key) if isinstance(parent, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _members(root: Path, cargo: Table) -> Iterator[Path]:
+    members = _table(cargo, "workspace").get("members")
+    for pattern in members if isinstance(members, list) else []:
+        # Members outside the root are legal for cargo, but no reason for us to read elsewhere.
+        if isinstance(pattern, str) and pattern and not pattern.startswith("/") and ".." not in pattern.split("/"):
+            yield from sorted(path for path in root.glob(f"{pattern}/Cargo.toml") if path.is_file())
