@@ -1,0 +1,163 @@
+"""The library: assets with versions and recipes, and jobs. It alone touches its database and its files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import sqlite3
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from dgx_pixels.library.database import LibraryError, connect
+from dgx_pixels.library.records import AssetVersion, JobRecord, JobStatus, NewVersion
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    import aiosqlite
+
+_VERSION_COLUMNS = """SELECT a.id, v.version, a.project, a.path, a.kind, a.name, a.category, v.width, v.height, v.colors, v.seed,
+    v.sha256, v.published, r.text AS recipe
+    FROM versions v JOIN assets a ON a.id = v.asset_id JOIN recipes r ON r.id = v.recipe_id"""
+
+
+class Library:
+    """Open with `Library.open`, close with `close`. Safe to use from several tasks, and from several processes at once."""
+
+    def __init__(self, home: Path, db: aiosqlite.Connection) -> None:
+        self._home = home
+        self._db = db
+        self._writing = asyncio.Lock()  # one transaction at a time on the one connection
+
+    @classmethod
+    async def open(cls, home: Path) -> Self:
+        """The library in folder `home`, made if it is not there. Raises LibraryError."""
+        return cls(home, await connect(home))
+
+    async def close(self) -> None:
+        """Finish what was begun and close the database."""
+        await self._db.close()
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
+        async with self._writing:
+            try:
+                await self._db.execute("BEGIN IMMEDIATE")
+                yield
+                await self._db.execute("COMMIT")
+            except BaseException:
+                await asyncio.shield(self._rollback())
+                raise
+
+    async def _rollback(self) -> None:
+        with contextlib.suppress(sqlite3.OperationalError):  # nothing was begun, or it was committed all the same
+            await self._db.execute("ROLLBACK")
+
+    async def add(self, new: NewVersion) -> AssetVersion:
+        """Keep an image. The same project and path again is the asset's next version; the very same bytes are not kept twice."""
+        digest = hashlib.sha256(new.png).hexdigest()
+        recipe_id = hashlib.sha256(new.recipe.encode()).hexdigest()
+        async with self._transaction():
+            asset_id = await self._asset_id(new)
+            known = await self._rows(f"{_VERSION_COLUMNS} WHERE a.id = ? ORDER BY v.version DESC LIMIT 1", asset_id)
+            if known and known[0].sha256 == digest:
+                return known[0]
+            version = known[0].version + 1 if known else 1
+            await asyncio.to_thread(self._write_files, asset_id, version, new.png, new.recipe)
+            await self._db.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?)", (recipe_id, new.recipe))
+            await self._db.execute(
+                "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+                (asset_id, version, recipe_id, digest, new.width, new.height, new.colors, new.seed, time.time()),
+            )
+        return await self.version(asset_id, version)
+
+    async def _asset_id(self, new: NewVersion) -> str:
+        where = (new.project, new.path)
+        async with self._db.execute("SELECT id FROM assets WHERE project = ? AND path = ?", where) as cursor:
+            row = await cursor.fetchone()
+        if row is not None:
+            return str(row["id"])
+        asset_id = uuid.uuid4().hex[:12]
+        await self._db.execute(
+            "INSERT INTO assets VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (asset_id, new.project, new.path, new.kind, new.name, new.category, time.time()),
+        )
+        return asset_id
+
+    def file(self, asset_id: str, version: int) -> Path:
+        """Where the PNG of a version lies."""
+        return self._home / "assets" / asset_id / f"{version}.png"
+
+    def _write_files(self, asset_id: str, version: int, png: bytes, recipe: str) -> None:
+        target = self.file(asset_id, version)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for path, data in ((target, png), (target.with_suffix(".json"), recipe.encode())):
+            half_written = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+            with half_written.open("wb") as f:
+                f.write(data)
+                f.flush()
+                os.fsync(f.fileno())
+            half_written.replace(path)
+
+    async def _rows(self, query: str, *values: str | int) -> list[AssetVersion]:
+        async with self._db.execute(query, values) as cursor:
+            return [AssetVersion(**{**dict(row), "published": bool(row["published"])}) for row in await cursor.fetchall()]
+
+    async def version(self, asset_id: str, version: int | None = None) -> AssetVersion:
+        """A version of an asset, the newest if none is named. Raises LibraryError if there is none."""
+        wanted = "" if version is None else "AND v.version = ?"
+        values = [asset_id] if version is None else [asset_id, version]
+        found = await self._rows(f"{_VERSION_COLUMNS} WHERE a.id = ? {wanted} ORDER BY v.version DESC LIMIT 1", *values)
+        if not found:
+            which = asset_id if version is None else f"{asset_id} version {version}"
+            raise LibraryError(f"There is no asset {which!r} in the library: list_assets shows what there is.")
+        return found[0]
+
+    async def png(self, asset_id: str, version: int | None = None) -> bytes:
+        """The PNG of a version, the newest if none is named. Raises LibraryError if it is not there."""
+        found = await self.version(asset_id, version)
+        try:
+            return await asyncio.to_thread(self.file(found.id, found.version).read_bytes)
+        except OSError as error:
+            raise LibraryError(f"The picture of asset {asset_id!r} cannot be read ({error}): generate it again.") from error
+
+    async def newest(self, project: str | None, limit: int) -> list[AssetVersion]:
+        """The newest version of each asset, newest first; of one project, or of all for None."""
+        only = "" if project is None else "AND a.project = ?"
+        query = f"""{_VERSION_COLUMNS} WHERE v.version = (SELECT max(version) FROM versions WHERE asset_id = a.id) {only}
+            ORDER BY v.created DESC, a.path LIMIT ?"""
+        return await self._rows(query, *([] if project is None else [project]), limit)
+
+    async def mark_published(self, versions: Iterable[tuple[str, int]]) -> None:
+        """Remember that these versions (asset id, version) were written into their project."""
+        async with self._transaction():
+            await self._db.executemany("UPDATE versions SET published = 1 WHERE asset_id = ? AND version = ?", list(versions))
+
+    async def create_job(self, kind: str, project: str, request: str) -> str:
+        """Keep a new job, queued; answers with its id."""
+        job_id, now = uuid.uuid4().hex[:12], time.time()
+        values = (job_id, kind, project, request, "queued", None, None, os.getpid(), now, now)
+        async with self._transaction():
+            await self._db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        return job_id
+
+    async def set_job(self, job_id: str, status: JobStatus, *, result: str | None = None, error: str | None = None) -> None:
+        """Keep what became of a job."""
+        async with self._transaction():
+            await self._db.execute(
+                "UPDATE jobs SET status = ?, result = ?, error = ?, updated = ? WHERE id = ?",
+                (status, result, error, time.time(), job_id),
+            )
+
+    async def job(self, job_id: str) -> JobRecord:
+        """A job. Raises LibraryError if there is none of that id."""
+        query = "SELECT id, kind, project, request, status, result, error, owner FROM jobs WHERE id = ?"
+        async with self._db.execute(query, (job_id,)) as cursor:
+            row = await cursor.fetchone()
+        if row is None:
+            raise LibraryError(f"There is no job {job_id!r}: use the job_id that the generating tool answered with.")
+        return JobRecord(**dict(row))

@@ -1,0 +1,62 @@
+"""The values that the library takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+JobStatus = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class NewVersion:
+    """A finished image, to be kept."""
+
+    project: str
+    """Absolute path of the Bevy project it was made for, "" for none."""
+    path: str
+    """Relative to the project's `assets/`."""
+    kind: Literal["sprite"]
+    name: str
+    category: str
+    png: bytes
+    recipe: str
+    """JSON."""
+    width: int
+    height: int
+    colors: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class AssetVersion:
+    """One version of an asset in the library."""
+
+    id: str
+    version: int
+    project: str
+    path: str
+    kind: str
+    name: str
+    category: str
+    width: int
+    height: int
+    colors: int
+    seed: int
+    sha256: str
+    published: bool
+    recipe: str
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """What is kept of a job: enough to answer for it after a restart."""
+
+    id: str
+    kind: str
+    project: str
+    request: str
+    status: JobStatus
+    result: str | None
+    error: str | None
+    owner: int

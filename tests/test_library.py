@@ -1,0 +1,125 @@
+"""The library's promises."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dgx_pixels.library.database import LibraryError
+from dgx_pixels.library.library import Library
+from dgx_pixels.library.records import NewVersion
+
+NEW = NewVersion(
+    project="/game", path="sprites/item_a.png", kind="sprite", name="a", category="item", png=b"one", recipe='{"seed": 1}',
+    width=32, height=32, colors=4, seed=1,
+)  # fmt: skip
+
+
+Open = Callable[[], Awaitable[Library]]
+
+
+@pytest.fixture
+async def open_library(tmp_path: Path) -> AsyncIterator[Open]:
+    """Opens the library in `tmp_path`, as often as asked; all are closed in the end."""
+    opened: list[Library] = []
+
+    async def open_one() -> Library:
+        opened.append(await Library.open(tmp_path))
+        return opened[-1]
+
+    yield open_one
+    for library in opened:
+        await library.close()
+
+
+async def test_what_is_kept_is_there_after_a_restart(open_library: Open) -> None:
+    """Assets, recipes and jobs outlive the process."""
+    library = await open_library()
+    added = await library.add(NEW)
+    job_id = await library.create_job("sprite", "/game", "{}")
+    await library.set_job(job_id, "done", result="{}")
+    await library.close()
+
+    library = await open_library()
+    assert added == await library.version(added.id)
+    assert await library.png(added.id) == b"one"
+    assert (await library.job(job_id)).status == "done"
+
+
+async def test_versions_count_up_and_equal_bytes_are_kept_once(open_library: Open) -> None:
+    """Making the very same sprite again is no new version; another one is."""
+    library = await open_library()
+    first = await library.add(NEW)
+    same = await library.add(NEW)
+    other = await library.add(replace(NEW, png=b"two"))
+
+    assert first == same
+    assert (first.id, 2) == (other.id, other.version)
+    assert await library.png(first.id, 1) == b"one"
+    assert await library.png(first.id) == b"two"
+
+
+async def test_equal_paths_in_two_projects_are_two_assets(open_library: Open) -> None:
+    """Games do not see each other's sprites."""
+    library = await open_library()
+    mine = await library.add(NEW)
+    yours = await library.add(replace(NEW, project="/other"))
+
+    assert mine.id != yours.id
+    assert [mine] == await library.newest("/game", 10)
+    assert {mine, yours} == {*await library.newest(None, 10)}
+
+
+async def test_two_servers_may_write_at_once(open_library: Open) -> None:
+    """Versions are counted without gaps or collisions when two processes share a home."""
+    one, two = await asyncio.gather(open_library(), open_library())
+    await asyncio.gather(*(lib.add(replace(NEW, png=bytes([i]))) for i, lib in enumerate([one, two] * 8)))
+
+    newest = (await one.newest("/game", 1))[0]
+    assert newest.version == 16
+    assert len({await two.png(newest.id, v) for v in range(1, 17)}) == 16
+
+
+async def test_a_cancelled_write_leaves_the_library_usable(open_library: Open) -> None:
+    """However early a caller is cancelled, the next write works."""
+    library = await open_library()
+    for turns in range(12):
+        task = asyncio.create_task(library.add(replace(NEW, png=bytes([turns]))))
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    assert await library.png((await library.add(replace(NEW, png=b"last"))).id) == b"last"
+
+
+async def test_unknown_ids_and_lost_files_are_named(open_library: Open) -> None:
+    """Errors say what is missing and where to look."""
+    library = await open_library()
+    with pytest.raises(LibraryError, match="list_assets"):
+        await library.version("nope")
+    with pytest.raises(LibraryError, match="'nope'"):
+        await library.job("nope")
+    added = await library.add(NEW)
+    library.file(added.id, 1).unlink()
+    with pytest.raises(LibraryError, match="cannot be read"):
+        await library.png(added.id)
+
+
+async def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    """A file in the folder's place, or a library of a newer version, is one clear sentence."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LibraryError, match="DGX_PIXELS_HOME"):
+        await Library.open(tmp_path / "file")
+
+    await (await Library.open(tmp_path)).close()
+    db = sqlite3.connect(tmp_path / "library.sqlite3")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(LibraryError, match="newer"):
+        await Library.open(tmp_path)
