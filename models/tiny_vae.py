@@ -1,0 +1,98 @@
+"""Train tiny-sdxl's VAE: 32x32 RGB to 8x8 latents of 12 channels and back.
+
+    python -m dgx_pixels.models.tiny_vae --data tiles.zip --work work/ --minutes 20
+
+Writes `work/vae/` (diffusers format, fp32), with the latents' scaling factor in its config.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from torch.nn import functional
+
+from dgx_pixels.models.tiny_data import examples, read_tiles
+
+BATCH = 64
+PEAK_LR = 1e-3
+KL_WEIGHT = 3e-4
+
+
+def build_vae() -> AutoencoderKL:
+    """A VAE of 1.7 million parameters: SDXL's class, four-fold reduction, no attention (it costs most at 32 px)."""
+    vae = AutoencoderKL(
+        in_channels=3, out_channels=3, latent_channels=12, block_out_channels=(32, 64, 96), layers_per_block=1,
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+        norm_num_groups=8, sample_size=32, mid_block_add_attention=False, force_upcast=False,
+    )  # fmt: skip
+    with torch.no_grad():  # log-variances start near -5: with the default of 0 the decoder sees only noise for long
+        vae.quant_conv.bias[12:].fill_(-5.0)
+    return vae
+
+
+def learning_rate(step: int, progress: float) -> float:
+    """Warm-up over 100 steps, then a cosine to 2 % of the peak; `progress` runs 0 to 1."""
+    return PEAK_LR * min((step + 1) / 100, 1.0) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
+
+
+def edges(x: torch.Tensor) -> torch.Tensor:
+    """Differences to the right and lower neighbour, flattened: what keeps outlines sharp."""
+    return torch.cat([(x[..., 1:] - x[..., :-1]).flatten(1), (x[..., 1:, :] - x[..., :-1, :]).flatten(1)], 1)
+
+
+def forward(vae: AutoencoderKL, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Encode, sample and decode (B, 3, 32, 32); answers with the pictures and the mean KL of a latent value."""
+    with torch.autocast("cpu", torch.bfloat16):
+        posterior = vae.encode(x).latent_dist
+        return vae.decode(posterior.sample()).sample.float(), posterior.kl().float().mean() / (12 * 64)
+
+
+def train(data: Path, work: Path, minutes: float, seed: int = 0) -> None:
+    """Train for `minutes` of wall time, then measure the scaling factor and save."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    found = examples(read_tiles(data))
+    pictures = torch.from_numpy(np.stack([e.rgb for e in found])).permute(0, 3, 1, 2)
+    share = np.array([e.weight for e in found])
+    share = 0.5 * share / share.sum() + 0.5 / len(found)  # half by interest, half evenly: rare detail has to be kept too
+    vae = build_vae().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=PEAK_LR, betas=(0.9, 0.99), weight_decay=1e-3)
+    started, step, running = time.monotonic(), 0, 0.0
+    while (progress := (time.monotonic() - started) / 60 / minutes) < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, progress)
+        x = pictures[rng.choice(len(found), BATCH, p=share)].float() / 127.5 - 1
+        x = x.contiguous(memory_format=torch.channels_last)
+        out, kl = forward(vae, x)
+        l1 = functional.l1_loss(out, x)
+        loss = (
+            l1 + 0.5 * functional.l1_loss(edges(out), edges(x)) + KL_WEIGHT * min(progress / 0.2, 1.0) * kl
+        )  # at full weight from the start it collapses
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub lacks the type
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizer.step()
+        running, step = 0.98 * running + 0.02 * l1.item(), step + 1
+        if step % 100 == 0:
+            print(f"vae step {step} l1 {running / (1 - 0.98**step):.4f} kl {kl.item():.2f} {progress:.0%}", flush=True)
+    vae.eval()
+    with torch.no_grad():
+        sample = pictures[rng.choice(len(found), 1024, p=share)].float() / 127.5 - 1
+        vae.register_to_config(scaling_factor=1 / vae.encode(sample).latent_dist.mean.std().item())
+    vae.save_pretrained(work / "vae")
+    print(f"vae done: {step} steps, l1 {running:.4f}, scaling factor {vae.config.scaling_factor:.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--data", type=Path, required=True, help="the tile release: a folder or its zip")
+    p.add_argument("--work", type=Path, required=True, help="where checkpoints go")
+    p.add_argument("--minutes", type=float, default=20)
+    a = p.parse_args()
+    train(a.data, a.work, a.minutes)
