@@ -1,0 +1,102 @@
+"""The renderer: loads an SDXL pipeline and draws with it. Lives on the GPU thread; nothing else may touch it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import diffusers
+import numpy as np
+import torch
+import transformers
+from diffusers import DPMSolverMultistepScheduler, StableDiffusionXLPipeline
+from numpy.typing import NDArray
+
+from dgx_pixels.models.catalogue import BaseModel, ModelError, check_weights
+
+logger = logging.getLogger(__name__)
+
+OnStep = Callable[[int, int], None]
+"""Told after each step how many of how many are done; raising from it ends the render at once."""
+
+
+@dataclass(frozen=True)
+class RenderRequest:
+    """One picture to draw: sizes in pixels of the render, prompts as they are put to the text encoders."""
+
+    model: BaseModel
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    seed: int
+    steps: int
+    guidance: float
+
+
+class Renderer:
+    """Keeps the model that was used last in memory, and draws with it. All methods belong to one thread."""
+
+    def __init__(self, device: str) -> None:
+        for library in (diffusers, transformers):
+            library.utils.logging.set_verbosity_error()
+            library.utils.logging.disable_progress_bar()
+        self.device = torch.device(device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+        self._model: BaseModel | None = None
+        self._pipeline: StableDiffusionXLPipeline | None = None
+
+    def load(self, model: BaseModel) -> StableDiffusionXLPipeline:
+        """The model's pipeline, from memory or disk. Raises ModelError if its weights are missing or damaged."""
+        if self._pipeline is None or self._model != model:
+            check_weights(model)
+            self._model, self._pipeline = None, None  # frees the other model before this one takes its place
+            self._pipeline = self._read(model)
+            self._model = model
+        return self._pipeline
+
+    def _read(self, model: BaseModel) -> StableDiffusionXLPipeline:
+        dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
+        try:
+            pipeline: StableDiffusionXLPipeline = StableDiffusionXLPipeline.from_pretrained(
+                model.folder, dtype=dtype, local_files_only=True, use_safetensors=True, add_watermarker=False
+            )
+        except Exception as error:  # diffusers and its parts raise many kinds; each says that this folder cannot be read
+            logger.warning("loading %s failed", model.id, exc_info=True)
+            raise ModelError(
+                f"The model {model.id} could not be loaded from {model.folder}: {error}. Fetch it again, or use another model."
+            ) from error
+        if model.sampler == "dpm++":
+            pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
+        pipeline.vae.register_to_config(force_upcast=False)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline.to(self.device)
+
+    def render(self, request: RenderRequest, on_step: OnStep) -> NDArray[np.uint8]:
+        """Draw one picture, (height, width, 3). Raises ModelError; whatever `on_step` raises ends it."""
+        pipeline = self.load(request.model)
+
+        def step_done(_: object, i: int, __: object, kwargs: dict[str, object]) -> dict[str, object]:
+            on_step(i + 1, request.steps)
+            return kwargs
+
+        with torch.inference_mode():
+            images = pipeline(
+                prompt=request.prompt,
+                negative_prompt=request.negative_prompt or None,  # None, not "": it becomes zeros, as the model has learnt
+                width=request.width, height=request.height,
+                num_inference_steps=request.steps, guidance_scale=request.guidance,
+                generator=torch.Generator("cpu").manual_seed(request.seed),  # the same noise on every device
+                output_type="np", callback_on_step_end=step_done,
+            ).images  # fmt: skip
+        pixels: NDArray[np.uint8] = (images[0] * 255).round().astype(np.uint8)
+        return pixels
+
+    def versions(self) -> dict[str, str]:
+        """What, besides the weights, decides which pixels come out."""
+        return {
+            "torch": torch.__version__,
+            "diffusers": diffusers.__version__,
+            "transformers": transformers.__version__,
+            "device": self.device.type,
+        }
