@@ -1,0 +1,1 @@
+"""The MCP resources, one file per family."""

@@ -1,0 +1,101 @@
+"""What many tests need: a home, games, a server on the real embedded model, and clients in both protocol eras."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastmcp import Client, FastMCP
+from fastmcp.client.client import CallToolResult
+from mcp_types import TextContent
+
+os.environ["FASTMCP_MCP_CAMELCASE_COMPAT"] = "false"
+
+from dgx_pixels.bevy.project import BevyProject
+from dgx_pixels.bevy.publisher import Publisher
+from dgx_pixels.server.app import build
+from dgx_pixels.server.settings import Settings
+
+ERAS = ("auto", "legacy")
+
+
+def text_of(result: CallToolResult) -> str:
+    """The text that a tool's result begins with."""
+    first = result.content[0]
+    assert isinstance(first, TextContent)
+    return first.text
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the user's settings, or the Bevy project that the tests may be run in."""
+    for name in [n for n in os.environ if n.startswith("DGX_PIXELS_")]:
+        monkeypatch.delenv(name)
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    monkeypatch.chdir(nowhere)
+
+
+@pytest.fixture
+def make_game(tmp_path: Path) -> Callable[[str], Path]:
+    """Makes a Bevy project of this name, with assets/."""
+
+    def make(name: str) -> Path:
+        root = tmp_path / name
+        (root / "assets").mkdir(parents=True)
+        (root / "Cargo.toml").write_text(f'[package]\nname = "{name}"\nversion = "0.1.0"\n\n[dependencies]\nbevy = "0.19"\n')
+        return root
+
+    return make
+
+
+@pytest.fixture
+def game(make_game: Callable[[str], Path]) -> Path:
+    """A Bevy project."""
+    return make_game("game")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> BevyProject:
+    """Return a project with an empty assets folder."""
+    root = tmp_path / "game"
+    (root / "assets").mkdir(parents=True)
+    return BevyProject(root=root, assets=root / "assets")
+
+
+@pytest.fixture
+def publisher() -> Publisher:
+    """Return the publisher under test."""
+    return Publisher()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def settings(tmp_path: Path, game: Path, free_port: int) -> Settings:
+    """Settings with a home of their own, for a client that works in `game`."""
+    return Settings(home=tmp_path / "home", project=game, port=free_port, device="cpu")
+
+
+@pytest.fixture
+def server(settings: Settings) -> FastMCP[Any]:
+    """The composed server, not yet running; a client that connects to it in memory runs it."""
+    return build(settings)[0]
+
+
+@pytest.fixture(params=ERAS)
+async def client(request: pytest.FixtureRequest, server: FastMCP[Any]) -> AsyncIterator[Client[Any]]:
+    """A client in memory, in both protocol eras."""
+    async with Client(server, mode=request.param) as connected:
+        yield connected

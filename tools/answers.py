@@ -1,0 +1,119 @@
+"""What tools answer with: one shape for every generating tool, built from models so that it always fits its schema."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+JobStatus = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class CheckAnswer(Answer):
+    """What one check of a finished sprite found."""
+
+    ok: bool
+    value: int | float | str
+    blocks: bool = Field(description="whether a failure keeps the sprite from being published")
+
+
+class Reload(Answer):
+    """Whether a running game has shown the new picture."""
+
+    after_ms: int | None = None
+    reason: str
+
+
+class AssetAnswer(Answer):
+    """One finished image."""
+
+    id: str
+    version: int
+    name: str
+    path: str = Field(description="relative to the project's assets/: what Bevy's asset server takes")
+    file: str = Field(description="absolute path of the PNG")
+    width: int
+    height: int
+    colors: int = Field(description="how many colours it has")
+    seed: int
+    checks: dict[str, CheckAnswer]
+    published: bool
+    reloaded: bool | None = Field(description="null if no running game was asked")
+    reload: Reload
+
+
+class SpriteResult(Answer):
+    """What a sprite job made."""
+
+    assets: list[AssetAnswer]
+
+
+class Progress(Answer):
+    """How far a job is."""
+
+    done: int
+    total: int
+    message: str
+
+
+class JobAnswer(Answer):
+    """The state of a job: what every generating tool, and get_job, answers with."""
+
+    job_id: str
+    status: JobStatus
+    progress: Progress
+    result: SpriteResult | None = None
+    error: str | None = Field(default=None, description="why the job failed, in one sentence")
+    next: str = Field(description="what to do now")
+
+
+class AssetSummary(Answer):
+    """An asset in the library, as lists show it."""
+
+    id: str
+    version: int
+    kind: str
+    name: str
+    category: str
+    project: str
+    path: str
+    file: str
+    width: int
+    height: int
+    colors: int
+    seed: int
+    published: bool
+
+
+class AssetList(Answer):
+    """Assets, newest first."""
+
+    assets: list[AssetSummary]
+
+
+class ModelSummary(Answer):
+    """A base model, and what it draws."""
+
+    id: str
+    licence: str
+    sizes: list[int] = Field(description="sides in pixels of the sprites it truly draws")
+    default: bool
+    ready: bool
+    problem: str | None = Field(description="why it cannot be used, if it is not ready")
+
+
+class ModelList(Answer):
+    """All base models on this machine."""
+
+    models: list[ModelSummary]
+
+
+def schema_of(answer: type[Answer]) -> dict[str, Any]:
+    """The JSON schema that a tool announces for this answer."""
+    return answer.model_json_schema(mode="serialization")

@@ -1,0 +1,49 @@
+"""How an answer is shown: the structured part for the model, a line, a preview and links for people."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from fastmcp.tools import ToolResult
+from fastmcp.utilities.types import Image
+from mcp_types import ResourceLink, TextContent
+
+from dgx_pixels.pixels.preview import contact_sheet, preview_png
+from dgx_pixels.pixels.sprite import decode_png
+
+if TYPE_CHECKING:
+    from mcp_types import ContentBlock
+
+    from dgx_pixels.tools.answers import JobAnswer
+    from dgx_pixels.tools.services import Services
+
+
+async def shown(services: Services, answer: JobAnswer) -> ToolResult:
+    """The tool result for a job's state; with a preview image and resource links once it is done."""
+    content: list[ContentBlock] = [TextContent(type="text", text=_line(answer))]
+    if answer.result is not None:
+        content.append(Image(data=await _preview(services, answer), format="png").to_image_content())
+        content.extend(
+            ResourceLink(
+                type="resource_link", uri=f"pixels://assets/{a.id}/image", name=a.path.rsplit("/", 1)[-1], mime_type="image/png"
+            )
+            for a in answer.result.assets
+        )
+    return ToolResult(content=content, structured_content=answer.model_dump(mode="json"))
+
+
+async def _preview(services: Services, answer: JobAnswer) -> bytes:
+    assert answer.result is not None
+    pngs = [await services.library.png(a.id, a.version) for a in answer.result.assets]
+    if len(pngs) == 1:
+        return await asyncio.to_thread(lambda: preview_png(decode_png(pngs[0])))
+    return await asyncio.to_thread(lambda: contact_sheet([decode_png(p) for p in pngs], columns=4, scale=4))
+
+
+def _line(answer: JobAnswer) -> str:
+    if answer.result is None:
+        why = f": {answer.error}" if answer.error else f" ({answer.progress.message})"
+        return f"Job {answer.job_id} is {answer.status}{why}. {answer.next}"
+    made = "; ".join(f"{a.file} ({a.width}x{a.height}, {a.colors} colours, seed {a.seed})" for a in answer.result.assets)
+    return f"Made {made}. {answer.next}"

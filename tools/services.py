@@ -1,0 +1,71 @@
+"""What tools work with: the owners of the scarce things, as the server composed them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from fastmcp.dependencies import Depends
+from fastmcp.exceptions import ToolError
+from fastmcp.server.dependencies import get_context, get_http_headers
+
+from dgx_pixels.bevy.project import BevyProject, ProjectError, open_project
+
+if TYPE_CHECKING:
+    from dgx_pixels.bevy.publisher import Publisher
+    from dgx_pixels.library.library import Library
+    from dgx_pixels.models.catalogue import Catalogue
+    from dgx_pixels.models.gpu import GpuThread
+    from dgx_pixels.models.pipeline import Renderer
+    from dgx_pixels.tools.jobs import JobRunner
+
+PROJECT_HEADER = "x-dgx-pixels-project"
+"""The HTTP header in which a stdio proxy says which Bevy project its client works in: a percent-encoded path, or empty."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """One of each, for the life of the server."""
+
+    library: Library
+    jobs: JobRunner
+    gpu: GpuThread[Renderer]
+    publisher: Publisher
+    catalogue: Catalogue
+    default_project: Callable[[], Path | None]
+    """The project for requests that name none."""
+
+
+def _services() -> Services:
+    found: Services = get_context().lifespan_context["services"]
+    return found
+
+
+ServicesDep: Services = Depends(_services)  # as a parameter's default, FastMCP fills it in and hides it from the schema
+
+
+def project_of(services: Services, asked: str | None) -> BevyProject | None:
+    """The Bevy project of this request: the argument, else what the client's proxy says, else the server's own; or None.
+
+    Raises:
+        ToolError: a project is named that is not a usable Bevy project.
+
+    """
+    header = get_http_headers().get(PROJECT_HEADER)
+    if asked is not None:
+        path: Path | None = Path(asked).expanduser()
+    elif header is not None:
+        path = Path(unquote(header)) if header else None
+    else:
+        path = services.default_project()
+    if path is None:
+        return None
+    if not path.is_absolute():
+        raise ToolError(f"The project {asked!r} is not an absolute path: give the full path of the folder with its Cargo.toml.")
+    try:
+        return open_project(path)
+    except ProjectError as error:
+        raise ToolError(str(error)) from error

@@ -1,0 +1,103 @@
+"""A request for a sprite: every argument checked before anything is drawn or written."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+from dgx_pixels.bevy.names import AssetNameError, Category, check_name, name_from_prompt
+from dgx_pixels.models.catalogue import SIZES
+from dgx_pixels.pixels.palette import Palette, PaletteError, read_palette
+
+if TYPE_CHECKING:
+    from dgx_pixels.models.catalogue import BaseModel as Model
+
+_MAX_SEED = 2**32 - 1
+_FILLS_ITS_SQUARE = ("tile", "background")
+
+
+class RequestError(ValueError):
+    """An argument is out of range; the text says what is allowed."""
+
+
+class SpriteRequest(BaseModel):
+    """What is asked for, complete: all defaults are filled in."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prompt: str
+    negative_prompt: str
+    name: str
+    category: Category
+    width: int
+    height: int
+    variants: int
+    colors: int
+    palette: Palette | None
+    transparent: bool
+    seed: int
+    steps: int
+    guidance: float
+    model: str
+    publish: bool
+    overwrite: bool
+
+
+def read_size(size: int | str) -> tuple[int, int]:
+    """Width and height in pixels from 32, "32" or "32x48". Raises RequestError."""
+    match = re.fullmatch(r"\s*(\d{1,4})\s*(?:[xX]\s*(\d{1,4}))?\s*", str(size))
+    sides = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if any(side not in SIZES for side in sides):
+        allowed = ", ".join(map(str, SIZES))
+        raise RequestError(f"The size {size!r} is not one of {allowed}, or WxH of these: ask for one of them.")
+    return sides
+
+
+def read_category(category: str) -> Category:
+    """The category of this name. Raises RequestError."""
+    found: Category | None = next((c for c in get_args(Category) if c == category), None)
+    if found is None:
+        raise RequestError(f"The category {category!r} is not one of {', '.join(get_args(Category))}: choose one of them.")
+    return found
+
+
+def sprite_request(
+    model: Model, *, prompt: str, negative_prompt: str, name: str | None, category: str, size: int | str, variants: int,
+    colors: int, palette: str | None, transparent: bool | None, seed: int, steps: int | None, guidance: float | None,
+    publish: bool, overwrite: bool,
+) -> SpriteRequest:  # fmt: skip
+    """Check and complete the arguments. Raises RequestError or ModelError with one sentence for the caller."""
+    prompt = " ".join(prompt.split())
+    if not 1 <= len(prompt) <= 500:
+        raise RequestError(
+            "The prompt is empty or longer than 500 characters: say in a few words what to draw, like 'a red potion'."
+        )
+    if len(negative_prompt) > 500:
+        raise RequestError("The negative prompt is longer than 500 characters: name only what must not be drawn.")
+    width, height = read_size(size)
+    model.check_size(width, height)
+    _within("variants", variants, 1, 8)
+    _within("colors", colors, 2, 256)
+    _within("seed", seed, 0, _MAX_SEED - 7)  # variant i takes seed + i
+    steps = steps if steps is not None else model.steps
+    guidance = guidance if guidance is not None else model.guidance
+    _within("steps", steps, 1, 100)
+    _within("guidance", guidance, 1, 20)
+    try:
+        locked = read_palette(palette) if palette is not None else None
+        name = check_name(name) if name is not None else name_from_prompt(prompt)
+    except (PaletteError, AssetNameError) as error:
+        raise RequestError(str(error)) from error
+    return SpriteRequest(
+        prompt=prompt, negative_prompt=negative_prompt.strip(), name=name, category=read_category(category),
+        width=width, height=height, variants=variants, colors=colors, palette=locked,
+        transparent=transparent if transparent is not None else category not in _FILLS_ITS_SQUARE,
+        seed=seed, steps=steps, guidance=guidance, model=model.id, publish=publish, overwrite=overwrite,
+    )  # fmt: skip
+
+
+def _within(what: str, value: float, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise RequestError(f"{what} is {value}, but must be from {low} to {high}.")
