@@ -1,0 +1,1 @@
+"""The edge: settings, composition, stdio and HTTP, the command line."""

@@ -1,0 +1,122 @@
+"""Composition: one server from the owners of the scarce things, the tools and the resources."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastmcp import FastMCP
+from fastmcp.server.lifespan import Lifespan, lifespan
+from fastmcp.server.middleware import Middleware, MiddlewareContext
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from dgx_pixels.bevy.project import find_project
+from dgx_pixels.bevy.publisher import Publisher
+from dgx_pixels.library.library import Library
+from dgx_pixels.models.catalogue import Catalogue
+from dgx_pixels.models.gpu import GpuThread
+from dgx_pixels.resources import assets, models
+from dgx_pixels.server.settings import Settings
+from dgx_pixels.tools.asset_tools import list_assets, view_asset
+from dgx_pixels.tools.generate_sprite import generate_sprite
+from dgx_pixels.tools.job_tools import cancel_job, get_job
+from dgx_pixels.tools.jobs import JobRunner
+from dgx_pixels.tools.list_models import list_models
+from dgx_pixels.tools.services import Services
+
+if TYPE_CHECKING:
+    from dgx_pixels.models.pipeline import Renderer
+
+NAME = "dgx-pixels"
+INSTRUCTIONS = """Draws pixel art into a Bevy game. generate_sprite draws from a prompt and writes the PNG into the project's
+assets/sprites/, where a running game reloads it; the answer's `path` is what asset_server.load takes. view_asset shows a picture,
+list_assets what was made, list_models which sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
+
+_TOOLS = (generate_sprite, list_assets, view_asset, list_models, get_job, cancel_job)
+_RESOURCES = (models.models, models.model, assets.assets, assets.asset, assets.image)
+
+
+class Activity(Middleware):
+    """Knows how long nobody has asked for anything."""
+
+    def __init__(self) -> None:
+        self._asking = 0
+        self._last = time.monotonic()
+        self.jobs: JobRunner | None = None
+
+    async def on_message(
+        self, context: MiddlewareContext[Any], call_next: Callable[[MiddlewareContext[Any]], Awaitable[Any]]
+    ) -> Any:  # noqa: ANN401  # whatever the message's answer is
+        """Count the message while it is answered."""
+        self._asking += 1
+        try:
+            return await call_next(context)
+        finally:
+            self._asking -= 1
+            self._last = time.monotonic()
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last answer; 0 while anything is asked or any job is in flight."""
+        if self._asking or (self.jobs is not None and self.jobs.busy):
+            self._last = time.monotonic()
+        return time.monotonic() - self._last
+
+
+def default_project(settings: Settings) -> Path | None:
+    """The project of the setting, else the one that the working folder lies in, else None."""
+    if settings.project is not None:
+        return settings.project.absolute()
+    found = find_project(Path.cwd())
+    return found.root if found is not None else None
+
+
+def _renderer(device: str) -> Renderer:
+    from dgx_pixels.models.pipeline import Renderer  # here, on the GPU thread, torch is imported for the first time
+
+    return Renderer(device)
+
+
+def owners(settings: Settings, activity: Activity) -> Lifespan:
+    """The lifespan that holds library, jobs and GPU thread; it is left in the opposite order."""
+
+    @lifespan
+    async def run(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
+        library = await Library.open(settings.home)
+        try:
+            async with GpuThread(lambda: _renderer(settings.device)) as gpu:
+                jobs = activity.jobs = JobRunner(library)
+                catalogue = Catalogue(settings.home / "models" / "checkpoints")
+                services = Services(library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings))
+                try:
+                    yield {"services": services, "library": library, "catalogue": catalogue}
+                finally:
+                    await jobs.close()
+        finally:
+            await library.close()
+
+    return run
+
+
+def build(settings: Settings, around: Callable[[Lifespan], Lifespan] = lambda inner: inner) -> tuple[FastMCP[Any], Activity]:
+    """The MCP server; nothing is opened or loaded before its lifespan begins, which `around` may wrap."""
+    activity = Activity()
+    mcp: FastMCP[Any] = FastMCP(
+        NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=around(owners(settings, activity)),
+        mask_error_details=True, on_duplicate="error", middleware=[activity],
+    )  # fmt: skip
+    for tool in _TOOLS:
+        mcp.add_tool(tool)
+    for resource in _RESOURCES:
+        mcp.add_resource(resource)
+
+    @mcp.custom_route("/health", methods=["GET"])
+    async def health(_: Request) -> JSONResponse:
+        return JSONResponse({"name": NAME, "version": version(NAME), "home": str(settings.home), "pid": os.getpid()})
+
+    return mcp, activity

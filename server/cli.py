@@ -1,0 +1,133 @@
+"""The command line. Each command is a thin face of the function that does the work; what is slow to import is imported late."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dgx_pixels.server.settings import Settings
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run one command; exits with 0, or with 1 and one sentence on stderr, or with 2 for wrong usage."""
+    arguments = _parser().parse_args(argv)
+    if arguments.command == "stdio":
+        from dgx_pixels.server.stdguard import divert
+
+        divert()
+    _quiet()
+    try:
+        sys.exit(_run(arguments))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except _expected_errors() as error:
+        print(f"dgx-pixels: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _quiet() -> None:
+    """FastMCP's banner asks PyPI for news, its coloured logs are for terminals, and model libraries warn of what is meant."""
+    os.environ.setdefault("FASTMCP_SHOW_SERVER_BANNER", "false")
+    os.environ.setdefault("FASTMCP_CHECK_FOR_UPDATES", "off")
+    os.environ.setdefault("FASTMCP_ENABLE_RICH_LOGGING", "false")
+    os.environ.setdefault("FASTMCP_LOG_LEVEL", "WARNING")
+    for library in ("TRANSFORMERS", "DIFFUSERS"):
+        os.environ.setdefault(f"{library}_VERBOSITY", "error")
+
+
+def _expected_errors() -> tuple[type[Exception], ...]:
+    from fastmcp.exceptions import ToolError
+    from pydantic import ValidationError
+
+    from dgx_pixels.library.database import LibraryError
+    from dgx_pixels.server.find import NoServerError
+    from dgx_pixels.server.serve import ServeError
+
+    return (ToolError, LibraryError, NoServerError, ServeError, ValidationError, OSError)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    if arguments.command == "serve":
+        from dgx_pixels.server.serve import serve
+
+        serve(settings, ends_when_idle=arguments.ends_when_idle)
+        return 0
+    if arguments.command == "stdio":
+        from dgx_pixels.server.stdio import run_stdio
+
+        run_stdio(settings, alone=arguments.alone)
+        return 0
+    if arguments.command == "sprite":
+        from dgx_pixels.server.sprite_command import run_sprite
+
+        return run_sprite(settings, arguments)
+    from dgx_pixels.server.doctor import run_doctor
+
+    return run_doctor(settings, as_json=arguments.json)
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from dgx_pixels.server.settings import Settings
+
+    given: dict[str, Any] = {name: getattr(arguments, name, None) for name in Settings.model_fields}
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dgx-pixels", description="Pixel art for your Bevy game, drawn by a warm SDXL pipeline."
+    )
+    parser.add_argument("--version", action="version", version=version("dgx-pixels"))
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the server that owns the GPU (MCP over HTTP)")
+    serve.add_argument("--ends-when-idle", action="store_true", help="end after --idle-minutes without a request")
+    stdio = commands.add_parser("stdio", help="what an MCP client launches: finds or starts the server and passes on to it")
+    stdio.add_argument("--alone", action="store_true", help="do everything in this one process instead")
+    sprite = commands.add_parser("sprite", help="draw a sprite into the Bevy project")
+    _sprite_options(sprite)
+    doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
+    for command in (sprite, doctor):
+        command.add_argument("--json", action="store_true", help="print the answer as JSON")
+    for command in (serve, stdio, sprite, doctor):
+        command.add_argument("--home", type=_absolute, help="where library and models lie (DGX_PIXELS_HOME)")
+        command.add_argument(
+            "--project", type=_absolute, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
+        )
+        command.add_argument("--host", help="address the server listens on (DGX_PIXELS_HOST)")
+        command.add_argument("--port", type=int, help="port of the server (DGX_PIXELS_PORT)")
+        command.add_argument(
+            "--idle-minutes", type=float, help="how long a server started by stdio stays unused (DGX_PIXELS_IDLE_MINUTES)"
+        )
+        command.add_argument("--device", help="auto, cpu, cuda or cuda:N (DGX_PIXELS_DEVICE)")
+    return parser
+
+
+def _sprite_options(sprite: argparse.ArgumentParser) -> None:
+    sprite.add_argument("prompt", help="what to draw: 'a red potion'")
+    sprite.add_argument("--name", help="file name part, [a-z0-9_]; made from the prompt if left out")
+    sprite.add_argument("--category", help="item (default), character, enemy, npc, tile, ui, effect, ...")
+    sprite.add_argument("--size", help="32 or 32x48")
+    sprite.add_argument("--variants", type=int, help="1 to 8; variant i uses seed + i")
+    sprite.add_argument("--colors", type=int, help="at most this many colours, 2 to 256 (default 16)")
+    sprite.add_argument("--palette", help="a bundled palette's name, or '#1a1c2c,#5d275d,...'")
+    sprite.add_argument("--transparent", action=argparse.BooleanOptionalAction, default=None, help="cut the ground away")
+    sprite.add_argument("--negative-prompt", help="what must not be drawn")
+    sprite.add_argument("--seed", type=int, help="the same seed gives the same sprite")
+    sprite.add_argument("--steps", type=int)
+    sprite.add_argument("--guidance", type=float)
+    sprite.add_argument("--model", help="a base model; the default one if left out")
+    sprite.add_argument(
+        "--publish", action=argparse.BooleanOptionalAction, default=None, help="write it into the project (default)"
+    )
+    sprite.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
+
+
+def _absolute(text: str) -> Path:
+    return Path(text).expanduser().absolute()

@@ -1,0 +1,84 @@
+"""Find the one server of this home, or start it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+from filelock import AsyncFileLock
+
+from dgx_pixels.server.settings import Settings
+
+_START_S = 60.0
+_ASK_EVERY_S = 0.1
+
+
+class NoServerError(RuntimeError):
+    """There is no server, and none could be started."""
+
+
+async def is_running(settings: Settings) -> bool:
+    """Whether the server of this home answers. Raises NoServerError if something else answers in its place."""
+    try:
+        async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:  # never through a proxy
+            answer = await client.get(settings.health_url)
+            said = answer.json()
+    except httpx2.TransportError:
+        return False
+    except ValueError:
+        said = None
+    if not isinstance(said, dict) or said.get("name") != "dgx-pixels":
+        raise NoServerError(
+            f"Something other than dgx-pixels listens on {settings.host}:{settings.port}: choose another port (DGX_PIXELS_PORT)."
+        )
+    if said.get("home") != str(settings.home):
+        raise NoServerError(
+            f"The server on port {settings.port} works in another home, {said.get('home')}: "
+            f"set another DGX_PIXELS_PORT for {settings.home}."
+        )
+    return True
+
+
+async def ensure_running(settings: Settings) -> None:
+    """Return once the server answers, having started it if need be. However many ask at once, one is started."""
+    if await is_running(settings):
+        return
+    settings.home.mkdir(parents=True, exist_ok=True)
+    async with AsyncFileLock(settings.home / "start.lock"):
+        if not await is_running(settings):
+            await _start(settings)
+
+
+async def _start(settings: Settings) -> None:
+    log = settings.home / "logs" / "server.log"
+    log.parent.mkdir(exist_ok=True)
+    command = [
+        sys.executable, "-m", "dgx_pixels.server", "serve", "--ends-when-idle",
+        "--home", str(settings.home), "--host", settings.host, "--port", str(settings.port),
+        "--idle-minutes", str(settings.idle_minutes), "--device", settings.device,
+    ]  # fmt: skip
+    # The server serves many games: it must not take this client's project for everyone's.
+    environment = {k: v for k, v in os.environ.items() if k != "DGX_PIXELS_PROJECT"}
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=settings.home, env=environment, start_new_session=True
+        )
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        if await is_running(settings):
+            return
+        if process.poll() is not None:
+            raise NoServerError(f"The server ended as soon as it was started: {_last_line(log)} (more in {log}).")
+        await asyncio.sleep(_ASK_EVERY_S)
+    process.kill()
+    raise NoServerError(f"The server did not answer within {_START_S:.0f} s: {log} may say why.")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

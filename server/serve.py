@@ -1,0 +1,52 @@
+"""`dgx-pixels serve`: the one process that owns the GPU, over streamable HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import uvicorn
+from filelock import FileLock, Timeout
+
+from dgx_pixels.server.app import Activity, build
+from dgx_pixels.server.settings import Settings
+
+
+class ServeError(RuntimeError):
+    """The server cannot run."""
+
+
+def serve(settings: Settings, *, ends_when_idle: bool) -> None:
+    """Serve until a signal, or until `settings.idle_minutes` without a request. Raises ServeError if one runs already."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.home / "server.lock")
+    try:
+        lock.acquire(timeout=0)  # held by the system for this process: a crash leaves no stale lock
+    except Timeout as error:
+        raise ServeError(
+            f"A server for {settings.home} is running already: use it at {settings.url}, or end it first."
+        ) from error
+    mcp, activity = build(settings)
+    app = mcp.http_app(path="/mcp", host_origin_protection="auto")
+    server = uvicorn.Server(
+        uvicorn.Config(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=2, log_level="warning")
+    )
+    asyncio.run(_run(server, activity, settings.idle_minutes * 60 if ends_when_idle else None))
+    if not server.started:
+        raise ServeError(f"The server cannot listen on {settings.host}:{settings.port}: choose another port (DGX_PIXELS_PORT).")
+
+
+async def _run(server: uvicorn.Server, activity: Activity, most_idle_s: float | None) -> None:
+    watch = asyncio.create_task(_end_when_idle(server, activity, most_idle_s)) if most_idle_s is not None else None
+    try:
+        with contextlib.suppress(SystemExit):  # uvicorn's way of saying that the port is taken
+            await server.serve()
+    finally:
+        if watch is not None:
+            watch.cancel()
+
+
+async def _end_when_idle(server: uvicorn.Server, activity: Activity, most_idle_s: float) -> None:
+    while activity.idle_s < most_idle_s:
+        await asyncio.sleep(min(1.0, most_idle_s / 4))
+    server.should_exit = True

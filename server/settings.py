@@ -1,0 +1,36 @@
+"""Settings: the only reader of the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """From `DGX_PIXELS_*` in the environment, else these defaults; the command line's options come before both."""
+
+    model_config = SettingsConfigDict(env_prefix="DGX_PIXELS_", frozen=True)
+
+    home: Path = Field(default_factory=lambda: platformdirs.user_data_path("dgx-pixels", appauthor=False))
+    """Where library, models and logs lie."""
+    project: Path | None = None
+    """The Bevy project; if not set, it is looked for from the working folder upwards."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8765, ge=1, le=65535)
+    idle_minutes: float = Field(default=30, gt=0)
+    """A server that was started by `dgx-pixels stdio` ends when nobody has asked it for this long."""
+    device: str = "auto"
+    """Where models run: "auto", "cpu", "cuda", "cuda:1"."""
+
+    @property
+    def url(self) -> str:
+        """Where the server answers MCP over HTTP."""
+        return f"http://{self.host}:{self.port}/mcp"
+
+    @property
+    def health_url(self) -> str:
+        """Where the server says that it is there."""
+        return f"http://{self.host}:{self.port}/health"
