@@ -1,0 +1,85 @@
+"""What the documents say works as they say it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from fastmcp import Client
+from PIL import Image
+
+from dgx_pixels.bevy.manifest import parse_manifest
+from dgx_pixels.server.cli import _parser
+from dgx_pixels.server.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The code blocks of one language."""
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """Every command line in the README, as words."""
+    lines = [line for block in blocks(README, "bash") for line in block.splitlines()]
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_each_command_of_the_readme_exists(command: list[str]) -> None:
+    """Its make targets are in the Makefile, and its dgx-pixels commands take these options."""
+    if command[0] == "make":
+        assert re.search(rf"^{command[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        return
+    start = next(i for i, word in enumerate(command) if word.endswith("dgx-pixels") and "/.venv/" in f"/{word}")
+    ours = command[start + 1 :]
+    if "--method" in ours:  # from here on they are the Inspector's
+        ours = ours[: ours.index("--method")]
+
+    parsed = _parser().parse_args(ours)
+
+    assert parsed.command in ("sprite", "doctor", "stdio", "serve")
+
+
+async def test_the_client_configuration_of_the_readme_connects(settings: Settings, game: Path) -> None:
+    """Pasted into a client, with real paths, it lists our tools."""
+    config = json.loads(blocks(README, "json")[0])
+    ours = config["mcpServers"]["dgx-pixels"]
+    assert ours["command"].endswith("/.venv/bin/dgx-pixels")
+    ours["command"] = str(Path(sys.executable).parent / "dgx-pixels")
+    real = [str(game) if word == "/path/to/your-game" else word for word in ours["args"]]
+    ours["args"] = [*real, "--alone", "--home", str(settings.home)]
+
+    async with Client(config) as client:
+        tools = {tool.name for tool in await client.list_tools()}
+
+    for name in tools:
+        assert f"`{name}`" in README
+
+
+def test_every_setting_is_documented() -> None:
+    """The README's table names each environment variable and its option."""
+    for name in Settings.model_fields:
+        assert f"`DGX_PIXELS_{name.upper()}`" in README
+        assert f"`--{name.replace('_', '-')}`" in README
+
+
+def test_the_manifest_of_the_docs_is_one() -> None:
+    """The example is a manifest that we would read."""
+    example = blocks((ROOT / "docs/how-it-works.md").read_text(), "json")[0]
+    assert len(parse_manifest(example.encode()).assets) == 1
+
+
+def test_links_and_pictures_are_there() -> None:
+    """No link of the documents leads nowhere, and the picture is one."""
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+    with Image.open(ROOT / "docs/sprites.png") as picture:
+        picture.verify()
