@@ -13,7 +13,7 @@ import transformers
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionXLPipeline
 from numpy.typing import NDArray
 
-from dgx_pixels.models.catalogue import BaseModel, ModelError, check_weights
+from dgx_pixels.models.catalogue import BaseModel, ModelError, check_weights, weights_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,16 @@ class RenderRequest:
     guidance: float
 
 
+@dataclass(frozen=True, eq=False)
+class Render:
+    """A picture as the model drew it, and all that decided its pixels besides the request."""
+
+    pixels: NDArray[np.uint8]
+    """Shape (height, width, 3), sRGB."""
+    weights_sha256: dict[str, str]
+    libraries: dict[str, str]
+
+
 class Renderer:
     """Keeps the model that was used last in memory, and draws with it. All methods belong to one thread."""
 
@@ -43,17 +53,21 @@ class Renderer:
             library.utils.logging.set_verbosity_error()
             library.utils.logging.disable_progress_bar()
         self.device = torch.device(device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
-        self._model: BaseModel | None = None
+        self._loaded: tuple[BaseModel, dict[str, str]] | None = None
         self._pipeline: StableDiffusionXLPipeline | None = None
 
-    def load(self, model: BaseModel) -> StableDiffusionXLPipeline:
-        """The model's pipeline, from memory or disk. Raises ModelError if its weights are missing or damaged."""
-        if self._pipeline is None or self._model != model:
-            check_weights(model)
-            self._model, self._pipeline = None, None  # frees the other model before this one takes its place
+    def load(self, model: BaseModel) -> tuple[StableDiffusionXLPipeline, dict[str, str]]:
+        """The model's pipeline and its weights' SHA-256, from memory, or from disk if the files there are others by now.
+
+        Raises ModelError if weights are missing or damaged.
+        """
+        check_weights(model)
+        digests = weights_sha256(model)
+        if self._pipeline is None or self._loaded != (model, digests):
+            self._loaded, self._pipeline = None, None  # frees the other model before this one takes its place
             self._pipeline = self._read(model)
-            self._model = model
-        return self._pipeline
+            self._loaded = (model, digests)
+        return self._pipeline, digests
 
     def _read(self, model: BaseModel) -> StableDiffusionXLPipeline:
         dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
@@ -72,9 +86,18 @@ class Renderer:
         pipeline.set_progress_bar_config(disable=True)
         return pipeline.to(self.device)
 
-    def render(self, request: RenderRequest, on_step: OnStep) -> NDArray[np.uint8]:
-        """Draw one picture, (height, width, 3). Raises ModelError; whatever `on_step` raises ends it."""
-        pipeline = self.load(request.model)
+    def render(self, request: RenderRequest, on_step: OnStep) -> Render:
+        """Draw one picture. Raises ModelError; whatever `on_step` raises ends it."""
+        pipeline, digests = self.load(request.model)
+        try:
+            return Render(self._draw(pipeline, request, on_step), digests, self._libraries())
+        except torch.OutOfMemoryError:
+            pass
+        torch.cuda.empty_cache()  # out here, where no traceback holds the tensors any more
+        raise ModelError(f"There is not enough GPU memory for {request.model.id}: close other programs that use the GPU.")
+
+    @staticmethod
+    def _draw(pipeline: StableDiffusionXLPipeline, request: RenderRequest, on_step: OnStep) -> NDArray[np.uint8]:
 
         def step_done(_: object, i: int, __: object, kwargs: dict[str, object]) -> dict[str, object]:
             on_step(i + 1, request.steps)
@@ -92,8 +115,7 @@ class Renderer:
         pixels: NDArray[np.uint8] = (images[0] * 255).round().astype(np.uint8)
         return pixels
 
-    def versions(self) -> dict[str, str]:
-        """What, besides the weights, decides which pixels come out."""
+    def _libraries(self) -> dict[str, str]:
         return {
             "torch": torch.__version__,
             "diffusers": diffusers.__version__,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fastmcp import Client, FastMCP
-from numpy.typing import NDArray
 from PIL import Image
 
-from dgx_pixels.models.pipeline import Renderer, RenderRequest
+from dgx_pixels.models.catalogue import Catalogue, embedded
+from dgx_pixels.models.pipeline import Render, Renderer, RenderRequest
 from dgx_pixels.pixels.palette import read_palette
 from dgx_pixels.pixels.sprite import recipe_of
 from dgx_pixels.server import app
@@ -120,7 +122,7 @@ async def test_the_same_name_again_is_a_new_version_and_the_old_one_stays(client
     first, second = one["result"]["assets"][0], two["result"]["assets"][0]
     assert (first["id"], 1, 2) == (second["id"], first["version"], second["version"])
     old, new = [await client.call_tool("view_asset", {"asset_id": first["id"], "version": v}) for v in (1, 2)]
-    assert "image/png" == new.content[0].mime_type  # type: ignore[union-attr]  # had it no such field, this fails, too
+    assert new.content[0].mime_type == "image/png"  # type: ignore[union-attr]  # had it no such field, this fails, too
     assert old.content != new.content
 
 
@@ -195,12 +197,26 @@ async def test_progress_is_told_and_only_grows(server: FastMCP[Any]) -> None:
     assert {40.0} == {total for _, total in seen if total != 1}
 
 
+async def test_a_render_with_large_cells_becomes_true_pixels(
+    server: FastMCP[Any], game: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that draws 2 px a cell, like real SDXL draws 8 and more, gives the asked size, and its recipe says how."""
+    wide = replace(embedded(), id="wide", sizes=(16, 32), render_side=64)
+    monkeypatch.setattr(Catalogue, "list", lambda _: [embedded(), wide])
+    async with Client(server) as client:
+        await client.call_tool("generate_sprite", {**QUICK, "model": "wide", "size": "32x16"})
+
+    png = (game / "assets/sprites/item_red_potion.png").read_bytes()
+    assert Image.open(io.BytesIO(png)).size == (32, 16)
+    assert json.loads(recipe_of(png) or "")["render_size"] == [64, 32]
+
+
 class CountingRenderer(Renderer):
     """The real renderer, counting its steps."""
 
     steps = 0
 
-    def render(self, request: RenderRequest, on_step: Callable[[int, int], None]) -> NDArray[np.uint8]:
+    def render(self, request: RenderRequest, on_step: Callable[[int, int], None]) -> Render:
         """Render, counting."""
 
         def counted(done: int, total: int) -> None:

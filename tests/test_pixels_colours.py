@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from dgx_pixels.pixels.colour import comparable, oklab_to_srgb, parse_hex, srgb_to_oklab, to_hex
+from dgx_pixels.pixels.colour import Color, comparable, oklab_to_srgb, parse_hex, srgb_to_oklab, to_hex
 from dgx_pixels.pixels.palette import PaletteError, bundled_names, lock_colors, read_palette, reduce_colors
 
 
-def noise(seed, side=12):
+def noise(seed: int, side: int = 12) -> NDArray[np.uint8]:
     """Make a square picture of random colours."""
     return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
 
 
-def used(rgb):
+def used(rgb: NDArray[np.uint8]) -> set[Color]:
     """List the different colours of pixels (n, 3)."""
     return {tuple(color) for color in np.unique(rgb, axis=0).tolist()}
 
@@ -27,7 +28,7 @@ def test_oklab_matches_its_authors_figures() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_oklab_comes_back_bit_for_bit(seed) -> None:
+def test_oklab_comes_back_bit_for_bit(seed: int) -> None:
     """Every sRGB colour survives the way to OKLab and back."""
     picture = noise(seed)
     assert (oklab_to_srgb(srgb_to_oklab(picture)) == picture).all()
@@ -41,21 +42,21 @@ def test_dark_noise_is_not_noticeable() -> None:
 
 
 @pytest.mark.parametrize("text", ["#1A1c2C", "1a1c2c"])
-def test_hex_is_read_and_written(text) -> None:
+def test_hex_is_read_and_written(text: str) -> None:
     """Hex is read with or without a hash in either case, and written in lower case."""
     assert parse_hex(text) == (26, 28, 44)
     assert to_hex((26, 28, 44)) == "#1a1c2c"
 
 
 @pytest.mark.parametrize("text", ["", "#fff", "1a1c2g", "##1a1c2c", "1a1c2c00"])
-def test_bad_hex_is_refused(text) -> None:
+def test_bad_hex_is_refused(text: str) -> None:
     """Anything but six hex digits is refused with an example."""
     with pytest.raises(ValueError, match="#1a1c2c"):
         parse_hex(text)
 
 
 @pytest.mark.parametrize(("name", "size"), [("pico-8", 16), ("Game-Boy", 4), ("endesga-32", 32), ("1-bit", 2)])
-def test_bundled_palettes_are_read_by_name(name, size) -> None:
+def test_bundled_palettes_are_read_by_name(name: str, size: int) -> None:
     """A bundled palette has its known number of colours, in any case of its name."""
     assert len(read_palette(name)) == size
 
@@ -73,14 +74,14 @@ def test_hex_palettes_keep_their_order() -> None:
 
 
 @pytest.mark.parametrize("text", ["pico8", "", "#ff0000", "#ff0000,#ff0000", ",".join(f"{i:06x}" for i in range(257))])
-def test_no_palette_names_the_bundled_ones(text) -> None:
+def test_no_palette_names_the_bundled_ones(text: str) -> None:
     """What is no palette is refused, and the message says which names exist."""
     with pytest.raises(PaletteError, match="pico-8"):
         read_palette(text)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 40))
-def test_at_most_so_many_colours(seed, colors) -> None:
+def test_at_most_so_many_colours(seed: int, colors: int) -> None:
     """Whatever the picture, its opaque pixels end with at most `colors` colours: the palette's, all from the picture."""
     picture, opaque = noise(seed), np.random.default_rng(seed).random((12, 12)) < 0.7
     reduced, palette = reduce_colors(picture, opaque, colors)
@@ -90,7 +91,7 @@ def test_at_most_so_many_colours(seed, colors) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_few_colours_are_kept_exactly(seed) -> None:
+def test_few_colours_are_kept_exactly(seed: int) -> None:
     """A picture with few enough colours is unchanged, and its palette runs from dark to light."""
     picture = noise(seed, 4)
     opaque = np.ones((4, 4), dtype=bool)
@@ -130,7 +131,7 @@ def test_reducing_is_deterministic_and_handles_nothing() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(bundled_names()))
-def test_lock_holds(seed, name) -> None:
+def test_lock_holds(seed: int, name: str) -> None:
     """Every opaque pixel ends in the palette, the others black, and locking twice changes nothing."""
     picture, opaque, palette = noise(seed), np.random.default_rng(seed).random((12, 12)) < 0.7, read_palette(name)
     locked = lock_colors(picture, opaque, palette)

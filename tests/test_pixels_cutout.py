@@ -4,27 +4,30 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from dgx_pixels.pixels.cells import cells_to_pixels
+from dgx_pixels.pixels.colour import Color
 from dgx_pixels.pixels.cutout import cut_out, regions, remove_fringe
 
 KEY = (255, 0, 255)
 
 
-def disc(side=24, radius=8.0):
+def disc(side: int = 24, radius: float = 8.0) -> NDArray[np.bool_]:
     """Make the mask of a disc in the middle."""
     y, x = np.indices((side, side)) - (side - 1) / 2
-    return np.hypot(y, x) < radius
+    mask: NDArray[np.bool_] = np.hypot(y, x) < radius
+    return mask
 
 
-def picture(mask, color, ground=KEY, noise=0):
+def picture(mask: NDArray[np.bool_], color: Color | NDArray[np.int_], ground: Color = KEY, noise: int = 0) -> NDArray[np.uint8]:
     """Paint a mask on a ground, with seeded noise of so many units."""
     rgb = np.where(mask[..., None], color, ground)
     return np.clip(rgb + np.random.default_rng(0).integers(-noise, noise + 1, rgb.shape), 0, 255).astype(np.uint8)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 6), st.integers(1, 9))
-def test_cells_undo_an_integer_enlargement(seed, width, height, scale) -> None:
+def test_cells_undo_an_integer_enlargement(seed: int, width: int, height: int, scale: int) -> None:
     """A picture enlarged by whole pixels, or not at all, comes back bit for bit."""
     true = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     assert (cells_to_pixels(true.repeat(scale, 0).repeat(scale, 1), width, height) == true).all()
@@ -49,7 +52,7 @@ def test_cells_need_not_be_whole() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(9, 8), (8, 9), (0, 4)])
-def test_cells_are_never_invented(width, height) -> None:
+def test_cells_are_never_invented(width: int, height: int) -> None:
     """A size above the render's, or below one, is refused."""
     with pytest.raises(ValueError, match=r"at (most 8x8|least 1x1)"):
         cells_to_pixels(np.zeros((8, 8, 3), dtype=np.uint8), width, height)
@@ -81,7 +84,7 @@ def test_a_flat_ground_is_found() -> None:
 
 
 @pytest.mark.parametrize("flat", [True, False])
-def test_a_full_picture_is_kept_whole(flat) -> None:
+def test_a_full_picture_is_kept_whole(flat: bool) -> None:
     """Without a key, a picture of one colour and a picture with a busy border keep every pixel."""
     busy = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     assert cut_out(np.full_like(busy, 90) if flat else busy, None).opaque.all()
@@ -111,7 +114,7 @@ def test_fringe_is_cut_or_unmixed() -> None:
 
 
 @pytest.mark.parametrize("color", [(128, 0, 128), (90, 40, 160), (250, 120, 180), (255, 255, 255), (0, 0, 0)])
-def test_the_subjects_own_colours_are_no_fringe(color) -> None:
+def test_the_subjects_own_colours_are_no_fringe(color: Color) -> None:
     """A clean subject of one colour, purple and pink too, is not touched in front of magenta."""
     mask = disc()
     clean, opaque = remove_fringe(picture(mask, color), mask, KEY)

@@ -2,22 +2,44 @@
 
 from dataclasses import FrozenInstanceError
 from io import BytesIO
+from typing import TypedDict, Unpack
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
-from dgx_pixels.pixels.checks import check_sprite
-from dgx_pixels.pixels.palette import read_palette
+from dgx_pixels.pixels.checks import Check, check_sprite
+from dgx_pixels.pixels.palette import Palette, read_palette
 from dgx_pixels.pixels.preview import contact_sheet, preview_png
 from dgx_pixels.pixels.sprite import Sprite, decode_png, encode_png, make_sprite, recipe_of
 
 KEY = (255, 0, 255)
 
 
-def render(seed=0, side=16, scale=4):
+class Asked(TypedDict):
+    """What a sprite is checked against."""
+
+    width: int
+    height: int
+    colors: int
+    palette: Palette | None
+    transparent: bool
+
+
+class Changes(TypedDict, total=False):
+    """What differs from the usual request."""
+
+    width: int
+    height: int
+    colors: int
+    palette: Palette | None
+    transparent: bool
+
+
+def render(seed: int = 0, side: int = 16, scale: int = 4) -> NDArray[np.uint8]:
     """Draw a shaded square on a slightly noisy key, enlarged."""
     rng = np.random.default_rng(seed)
     true = np.full((side, side, 3), KEY)
@@ -26,19 +48,19 @@ def render(seed=0, side=16, scale=4):
     return true.repeat(scale, 0).repeat(scale, 1)
 
 
-def checked(sprite, **asked):
+def checked(sprite: Sprite, **asked: Unpack[Changes]) -> dict[str, Check]:
     """Check a sprite against a usual request, changed by `asked`."""
-    usual = {"width": 16, "height": 16, "colors": 8, "palette": None, "transparent": True}
+    usual: Asked = {"width": 16, "height": 16, "colors": 8, "palette": None, "transparent": True}
     return check_sprite(sprite, **(usual | asked))
 
 
-def opened(png):
+def opened(png: bytes) -> NDArray[np.uint8]:
     """Read a PNG's pixels as RGB."""
     return np.asarray(Image.open(BytesIO(png)).convert("RGB"))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 16), st.booleans(), st.sampled_from([None, "pico-8", "game-boy"]))
-def test_a_sprite_keeps_its_promises(seed, colors, transparent, name) -> None:
+def test_a_sprite_keeps_its_promises(seed: int, colors: int, transparent: bool, name: str | None) -> None:
     """Any render gives a sprite with binary alpha, nothing under it, few colours, and only the palette's."""
     palette = None if name is None else read_palette(name)
     sprite = make_sprite(render(seed), 16, 16, colors=colors, palette=palette, transparent=transparent, ground=KEY)
@@ -118,7 +140,7 @@ def test_preview_is_an_integer_enlargement_on_a_checkerboard() -> None:
 
 
 @pytest.mark.parametrize("side", [512, 100])
-def test_a_preview_is_never_large(side) -> None:
+def test_a_preview_is_never_large(side: int) -> None:
     """Even a busy 512 px sprite gives fewer than 256 KB, at most `side` px wide."""
     rgba = np.random.default_rng(0).integers(0, 256, (512, 512, 4), dtype=np.uint8)
     data = preview_png(Sprite(rgba, ()), side)
@@ -153,7 +175,7 @@ def test_a_good_sprite_passes() -> None:
         ({"transparent": False}, {"alpha"}),
     ],
 )
-def test_each_check_can_fail(asked, failing) -> None:
+def test_each_check_can_fail(asked: Changes, failing: set[str]) -> None:
     """A sprite other than asked for fails that check alone, and the failure blocks."""
     found = checked(make_sprite(render(), 16, 16, colors=8, ground=KEY), **asked)
     assert {name for name, check in found.items() if not check.ok} == failing

@@ -19,7 +19,7 @@ from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import PublishError, PublishItem
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.records import AssetVersion, NewVersion
-from dgx_pixels.models.catalogue import BaseModel, ModelError, weights_sha256
+from dgx_pixels.models.catalogue import BaseModel, ModelError
 from dgx_pixels.models.gpu import QueueFullError, Step, WorkCancelledError
 from dgx_pixels.pixels.checks import Check, check_sprite
 from dgx_pixels.pixels.sprite import Sprite, encode_png, make_sprite
@@ -31,7 +31,7 @@ from dgx_pixels.tools.sprite_request import SpriteRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dgx_pixels.models.pipeline import Renderer
+    from dgx_pixels.models.pipeline import Render, Renderer
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ async def _variant(
     seed, total = request.seed + i, request.steps * request.variants
     which = f"variant {i + 1} of {request.variants}, " if request.variants > 1 else ""
     report(i * request.steps, total, f"{which}waiting for the GPU thread and the model")
-    render, versions = await _render(
+    render = await _render(
         services, request, model, seed, lambda done: report(i * request.steps + done, total, f"{which}drawing")
     )
-    sprite = await asyncio.to_thread(_sprite, request, model, render)
-    recipe = json.dumps(await asyncio.to_thread(_recipe, request, model, seed, versions), sort_keys=True)
+    sprite = await asyncio.to_thread(_sprite, request, model, render.pixels)
+    recipe = json.dumps(_recipe(request, model, seed, render), sort_keys=True)
     png = encode_png(sprite, recipe)
     checks = check_sprite(
         sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,
@@ -85,17 +85,17 @@ async def _variant(
 
 async def _render(
     services: Services, request: SpriteRequest, model: BaseModel, seed: int, on_step: Callable[[int], None]
-) -> tuple[NDArray[np.uint8], dict[str, str]]:
+) -> Render:
     width, height = model.render_size(request.width, request.height)
 
-    def work(renderer: Renderer, step: Step) -> tuple[NDArray[np.uint8], dict[str, str]]:
+    def work(renderer: Renderer, step: Step) -> Render:
         from dgx_pixels.models.pipeline import RenderRequest  # here, on the GPU thread, torch may be imported
 
         negative = ", ".join(filter(None, (request.negative_prompt, model.negative_prompt)))
         drawn = RenderRequest(
             model, model.prompt.format(request.prompt), negative, width, height, seed, request.steps, request.guidance
         )
-        return renderer.render(drawn, step), renderer.versions()
+        return renderer.render(drawn, step)
 
     return await services.gpu.run(work, lambda done, _: on_step(done))
 
@@ -107,13 +107,13 @@ def _sprite(request: SpriteRequest, model: BaseModel, render: NDArray[np.uint8])
     )  # fmt: skip
 
 
-def _recipe(request: SpriteRequest, model: BaseModel, seed: int, versions: dict[str, str]) -> dict[str, object]:
+def _recipe(request: SpriteRequest, model: BaseModel, seed: int, render: Render) -> dict[str, object]:
     """All that is needed to make the sprite again; no time, host, path or job, so that equal sprites are equal files."""
     asked = request.model_dump(exclude={"name", "category", "variants", "publish", "overwrite"})
-    libraries = {"dgx-pixels": version("dgx-pixels"), "pillow": version("pillow"), "numpy": version("numpy")} | versions
+    libraries = {"dgx-pixels": version("dgx-pixels"), "pillow": version("pillow"), "numpy": version("numpy")} | render.libraries
     return asked | {
         "seed": seed, "kind": "sprite", "render_size": model.render_size(request.width, request.height),
-        "weights_sha256": weights_sha256(model), "libraries": libraries,
+        "weights_sha256": render.weights_sha256, "libraries": libraries,
     }  # fmt: skip
 
 

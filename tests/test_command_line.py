@@ -1,0 +1,100 @@
+"""The command line: what it prints, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from dgx_pixels.server.cli import main
+from dgx_pixels.server.doctor import memory_available
+from dgx_pixels.server.settings import Settings
+from dgx_pixels.tools.answers import JobAnswer
+
+
+def run(settings: Settings, *words: str) -> int:
+    """Run a command with these settings; answers with its exit status."""
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--home", str(settings.home), "--port", str(settings.port), "--device", "cpu"])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_sprite_prints_the_path_and_the_seconds(settings: Settings, game: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line per sprite with its absolute path, then how long it took."""
+    status = run(settings, "sprite", "a red potion", "--steps", "1", "--seed", "7", "--project", str(game))
+
+    said = capsys.readouterr().out
+    assert status == 0
+    assert str(game / "assets/sprites/item_red_potion.png") in said
+    assert re.search(r"^\d+\.\d s\.", said, re.MULTILINE)
+
+
+def test_sprite_json_is_the_tools_answer(settings: Settings, game: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json there is one shape for agents and scripts, and nothing else on stdout."""
+    run(settings, "sprite", "a red potion", "--steps", "1", "--no-publish", "--project", str(game), "--json")
+
+    answer = JobAnswer.model_validate(json.loads(capsys.readouterr().out))
+    assert answer.status == "done"
+    assert answer.result is not None
+    assert not answer.result.assets[0].published
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("a potion", "--size", "33"), "33"),
+        (("a potion", "--project", "/no/such/game"), "/no/such/game"),
+        (("a potion", "--model", "nope"), "'nope'"),
+        (("a potion", "--port", "99999"), "port"),
+    ],
+)
+def test_a_failure_is_one_sentence_and_a_status(
+    settings: Settings, words: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What went wrong goes to stderr, without a traceback; the exit status is 1."""
+    with pytest.raises(SystemExit) as ended:
+        main(["sprite", "--home", str(settings.home), "--port", str(settings.port), *words])
+
+    out, err = capsys.readouterr()
+    assert ended.value.code == 1
+    assert out == ""
+    assert says in err
+    assert "Traceback" not in err
+
+
+def test_doctor_finds_all_well(settings: Settings, game: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On a machine that can draw, every line is ok, and the project is named."""
+    status = run(settings, "doctor", "--project", str(game))
+
+    said = capsys.readouterr().out
+    assert status == 0
+    assert "!!" not in said
+    for expected in ("python", "torch", "device", "memory", "tiny-sdxl draws 32 px", str(game / "assets")):
+        assert expected in said
+
+
+def test_doctor_names_what_is_broken_and_the_remedy(settings: Settings, game: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A model without weights and a project without assets are found, each with what to do."""
+    (settings.home / "models/checkpoints/half").mkdir(parents=True)
+    (settings.home / "models/checkpoints/half/model_index.json").write_text("{}")
+    (game / "assets").rmdir()
+
+    status = run(settings, "doctor", "--json", "--project", str(game))
+
+    broken = {f["what"]: f["remedy"] for f in json.loads(capsys.readouterr().out) if not f["ok"]}
+    assert status == 1
+    assert {"model", "project"} == set(broken)
+    assert "half/unet" in broken["model"]
+    assert "mkdir" in broken["project"]
+
+
+def test_memory_is_what_linux_says_is_available(tmp_path: Path) -> None:
+    """On unified memory only MemAvailable tells the truth: the page cache is given back."""
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:       127000000 kB\nMemFree:          1000 kB\nMemAvailable:   2048 kB\n")
+
+    assert memory_available(meminfo) == 2048 * 1024
+    assert memory_available(tmp_path / "none") is None
