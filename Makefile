@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test slow lint types ci clean
+.PHONY: demo test slow lint types ci tiny-sdxl clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -24,7 +24,16 @@ lint: .venv/ready
 
 types: .venv/ready
 	$(BIN)/mypy
-	$(BIN)/mypy tests benchmarks
+	$(BIN)/mypy tests benchmarks docs
+
+# The CC0 release of the Dungeon Crawl tiles, a zip or a folder: see models/tiny_sdxl/README.md
+TILES ?= tiles.zip
+tiny-sdxl: .venv/ready  ## train the embedded model anew: about two hours on two CPU cores
+	mkdir -p work
+	$(BIN)/python -m dgx_pixels.models.tiny_vae --data $(TILES) --work work
+	$(BIN)/python -m dgx_pixels.models.tiny_decoder --data $(TILES) --work work
+	$(BIN)/python -m dgx_pixels.models.tiny_unet --data $(TILES) --work work
+	$(BIN)/python -m dgx_pixels.models.tiny_export --work work --out models/tiny_sdxl
 
 ci: lint types test slow
 

@@ -133,6 +133,22 @@ def examples(tiles: list[Tile]) -> list[Example]:
     return found
 
 
+def stacked(found: list[Example]) -> NDArray[np.uint8]:
+    """All pictures as one array, (N, 3, 32, 32)."""
+    return np.stack([e.rgb for e in found]).transpose(0, 3, 1, 2)
+
+
+def share_by_interest(found: list[Example]) -> NDArray[np.float64]:
+    """How often each picture is drawn in training, summing to 1: what people ask for comes more often."""
+    share = np.array([e.weight for e in found])
+    return share / share.sum()
+
+
+def share_mixed(found: list[Example]) -> NDArray[np.float64]:
+    """Half by interest, half evenly: a VAE has to keep rare detail, too."""
+    return 0.5 * share_by_interest(found) + 0.5 / len(found)
+
+
 def caption(example: Example, rng: random.Random) -> str:
     """One way to ask for the picture: words left out, reordered and dressed as people do. "" in one draw of ten."""
     if rng.random() < 0.1:

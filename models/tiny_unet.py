@@ -12,7 +12,6 @@ import copy
 import math
 import random
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTokenizer
 
-from dgx_pixels.models.tiny_data import SIZE, Example, caption, examples, read_tiles
+from dgx_pixels.models.tiny_data import SIZE, Example, caption, examples, read_tiles, share_by_interest, stacked
 from dgx_pixels.models.tiny_text import WIDTH_1, WIDTH_2, build_text_encoders, learn_merges, tokenizer_of
 
 BATCH = 64
@@ -76,9 +75,9 @@ class Trainee(nn.Module):
 
 
 @torch.no_grad()
-def cache_latents(vae: AutoencoderKL, found: Sequence[Example]) -> Tensor:
+def cache_latents(vae: AutoencoderKL, found: list[Example]) -> Tensor:
     """Scaled latent means of all pictures, (N, 12, 8, 8)."""
-    pictures = torch.from_numpy(np.stack([e.rgb for e in found])).permute(0, 3, 1, 2)
+    pictures = torch.from_numpy(stacked(found))
     means = [vae.encode(chunk.float() / 127.5 - 1).latent_dist.mean for chunk in torch.split(pictures, 256)]
     latents: Tensor = torch.cat(means) * vae.config.scaling_factor
     return latents
@@ -103,8 +102,7 @@ def train(data: Path, work: Path, minutes: float, seed: int = 0) -> None:
     merges = learn_merges(found)
     tokenizer_1, tokenizer_2 = tokenizer_of(merges), tokenizer_of(merges, pad_token="!")
     latents = cache_latents(AutoencoderKL.from_pretrained(work / "vae", local_files_only=True).eval(), found)
-    share = np.array([e.weight for e in found])
-    share /= share.sum()
+    share = share_by_interest(found)
     model = Trainee(len(tokenizer_1)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stub
     averaged = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_LR, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)

@@ -17,7 +17,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch.nn import functional
 
-from dgx_pixels.models.tiny_data import examples, read_tiles
+from dgx_pixels.models.tiny_data import examples, read_tiles, share_mixed, stacked
 
 BATCH = 64
 PEAK_LR = 1e-3
@@ -58,9 +58,7 @@ def train(data: Path, work: Path, minutes: float, seed: int = 0) -> None:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     found = examples(read_tiles(data))
-    pictures = torch.from_numpy(np.stack([e.rgb for e in found])).permute(0, 3, 1, 2)
-    share = np.array([e.weight for e in found])
-    share = 0.5 * share / share.sum() + 0.5 / len(found)  # half by interest, half evenly: rare detail has to be kept too
+    pictures, share = torch.from_numpy(stacked(found)), share_mixed(found)
     vae = build_vae().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=PEAK_LR, betas=(0.9, 0.99), weight_decay=1e-3)
     started, step, running = time.monotonic(), 0, 0.0
@@ -71,9 +69,8 @@ def train(data: Path, work: Path, minutes: float, seed: int = 0) -> None:
         x = x.contiguous(memory_format=torch.channels_last)
         out, kl = forward(vae, x)
         l1 = functional.l1_loss(out, x)
-        loss = (
-            l1 + 0.5 * functional.l1_loss(edges(out), edges(x)) + KL_WEIGHT * min(progress / 0.2, 1.0) * kl
-        )  # at full weight from the start it collapses
+        kl_weight = KL_WEIGHT * min(progress / 0.2, 1.0)  # first the pictures, then the shape of the latents
+        loss = l1 + 0.5 * functional.l1_loss(edges(out), edges(x)) + kl_weight * kl
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub lacks the type
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
