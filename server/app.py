@@ -22,6 +22,7 @@ from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.gpu import GpuThread
 from dgx_pixels.resources import assets, models
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.wrong_types import WrongTypes
 from dgx_pixels.tools.asset_tools import list_assets, view_asset
 from dgx_pixels.tools.generate_sprite import generate_sprite
 from dgx_pixels.tools.job_tools import cancel_job, get_job
@@ -108,7 +109,7 @@ def build(settings: Settings, around: Callable[[Lifespan], Lifespan] = lambda in
     activity = Activity()
     mcp: FastMCP[Any] = FastMCP(
         NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=around(owners(settings, activity)),
-        mask_error_details=True, on_duplicate="error", middleware=[activity],
+        mask_error_details=True, on_duplicate="error", middleware=[activity, WrongTypes()],
     )  # fmt: skip
     for tool in _TOOLS:
         mcp.add_tool(tool)

@@ -53,6 +53,8 @@ def everything_in(*folders: Path) -> list[Path]:
         ({"steps": 0}, "steps is 0"),
         ({"guidance": 0.5}, "guidance is 0.5"),
         ({"wait_s": -1}, "wait_s is -1"),
+        ({"variants": "many"}, "cannot take 'many' as variants: input should be a valid integer"),
+        ({"varaints": 2}, "has no argument varaints"),
         ({"project": "relative/game"}, "absolute"),
         ({"project": "/no/such/game"}, "/no/such/game"),
     ],
@@ -68,6 +70,14 @@ async def test_each_bad_argument_is_named_and_nothing_is_written(
     assert says in text
     assert before == everything_in(game)
     assert everything_in(settings.home) == []
+
+
+async def test_a_missing_prompt_is_asked_for(client: Client[Any]) -> None:
+    """A call without its one needed argument says which it is."""
+    result = await client.call_tool("generate_sprite", {}, raise_on_error=False)
+
+    assert result.is_error
+    assert text_of(result).startswith("generate_sprite needs the argument prompt")
 
 
 async def test_a_project_without_assets_is_told_how_to_make_them(client: Client[Any], game: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from fastmcp import Context
 from fastmcp.exceptions import ToolError
@@ -12,7 +12,7 @@ from fastmcp.tools import ToolResult, tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from dgx_pixels.bevy.names import sprite_path
+from dgx_pixels.bevy.names import Category, sprite_path
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.models.catalogue import SIZES, ModelError, check_weights
@@ -44,7 +44,10 @@ async def generate_sprite(
     name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the prompt if left out.")] = None,
     category: Annotated[
         str,
-        Field(description="character, enemy, npc, item, tile, ui, effect, projectile, environment or background."),
+        Field(
+            description="What it is in the game; the file's name begins with it.",
+            json_schema_extra={"enum": list(get_args(Category))},
+        ),
     ] = "item",
     size: Annotated[
         int | str, Field(description=f"Side in pixels, one of {_SIZES}, or 'WxH' of these. list_models says which a model draws.")
