@@ -140,8 +140,9 @@ def stacked(found: list[Example]) -> NDArray[np.uint8]:
 
 def share_by_interest(found: list[Example]) -> NDArray[np.float64]:
     """How often each picture is drawn in training, summing to 1: what people ask for comes more often."""
-    share = np.array([e.weight for e in found])
-    return share / share.sum()
+    weights = np.array([e.weight for e in found])
+    share: NDArray[np.float64] = weights / weights.sum()
+    return share
 
 
 def share_mixed(found: list[Example]) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ def train(data: Path, work: Path, minutes: float, seed: int = 0) -> None:
         l1 = functional.l1_loss(out.float(), x)
         loss = l1 + 0.5 * functional.l1_loss(edges(out.float()), edges(x))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub lacks the type
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         running, step = 0.99 * running + 0.01 * l1.item(), step + 1

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from fastmcp import Client, FastMCP
 from PIL import Image
 
+from dgx_pixels.bevy.publisher import Publisher
 from dgx_pixels.models.catalogue import Catalogue, embedded
 from dgx_pixels.models.pipeline import Render, Renderer, RenderRequest
 from dgx_pixels.pixels.palette import read_palette
@@ -265,3 +267,30 @@ async def test_cancelling_stops_within_a_step_and_the_next_request_works(
     assert CountingRenderer.steps - 2 - at_cancel <= 2  # the step under way, and over it the one that learns of it
     assert again is not None
     assert again["status"] == "done"
+
+
+async def test_a_cancel_during_publishing_comes_too_late(
+    server: FastMCP[Any], game: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has begun to reach the game is finished, and the job says so: no file without its entry, no entry without its file."""
+    publish, begun, go_on = Publisher.publish, threading.Event(), threading.Event()
+
+    def slow(*arguments: Any, **more: Any) -> list[bool]:  # noqa: ANN401  # passes on what it gets
+        begun.set()
+        go_on.wait(10)
+        return publish(*arguments, **more)
+
+    monkeypatch.setattr(Publisher, "publish", slow)
+    async with Client(server) as client:
+        started = (await client.call_tool("generate_sprite", {**QUICK, "wait_s": 0})).structured_content
+        assert started is not None
+        await asyncio.to_thread(begun.wait, 30)
+        cancelling = asyncio.create_task(client.call_tool("cancel_job", {"job_id": started["job_id"]}))
+        await asyncio.sleep(0.2)
+        go_on.set()
+        answer = (await cancelling).structured_content
+
+    assert answer is not None
+    assert answer["status"] == "done"
+    assert answer["result"]["assets"][0]["published"]
+    assert (game / "assets/sprites/item_red_potion.png").is_file()

@@ -216,6 +216,17 @@ def test_a_second_server_for_one_home_is_refused(serving: Settings, free_port: i
     assert "running already" in said.stderr
 
 
+def test_web_pages_cannot_reach_the_server(serving: Settings) -> None:
+    """A page of another origin, or one that has its name point here, is turned away."""
+    for header, status in (("Origin", 403), ("Host", 421)):
+        value = "evil.example" if header == "Host" else "http://evil.example"
+        headers = {"Accept": "application/json, text/event-stream", header: value}
+        said = httpx2.post(
+            serving.url, headers=headers, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, trust_env=False
+        )
+        assert status == said.status_code
+
+
 def test_a_foreign_program_on_the_port_is_named(settings: Settings, game: Path) -> None:
     """The command line does not send prompts to whatever listens there."""
     foreign = subprocess.Popen(

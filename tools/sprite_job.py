@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,11 @@ from dgx_pixels.tools.services import Services
 from dgx_pixels.tools.sprite_request import SpriteRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from dgx_pixels.models.pipeline import Render, Renderer
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ async def sprite_job(services: Services, request: SpriteRequest, project: BevyPr
     try:
         model = services.catalogue.get(request.model)
         made = [await _variant(services, request, model, project, i, report) for i in range(request.variants)]
-        published = await _publish(services, request, project, made)
+        published = await _to_its_end(_publish(services, request, project, made))
     except (ModelError, PublishError, LibraryError, QueueFullError, WorkCancelledError) as error:
         raise JobFailedError(str(error)) from error
     return SpriteResult(assets=[_answer(m, m.asset.id in published, project) for m in made])
@@ -115,6 +117,15 @@ def _recipe(request: SpriteRequest, model: BaseModel, seed: int, render: Render)
         "seed": seed, "kind": "sprite", "render_size": model.render_size(request.width, request.height),
         "weights_sha256": render.weights_sha256, "libraries": libraries,
     }  # fmt: skip
+
+
+async def _to_its_end(publishing: Coroutine[Any, Any, T]) -> T:
+    """Await what must not be left half done: a cancel that comes once it has begun comes too late."""
+    task = asyncio.create_task(publishing)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        return await task
 
 
 async def _publish(services: Services, request: SpriteRequest, project: BevyProject | None, made: list[_Made]) -> set[str]:
