@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import aiosqlite
+from filelock import AsyncFileLock
 
 _SCHEMA_VERSION = 1
 _TABLES = """
@@ -59,39 +60,31 @@ async def connect(home: Path) -> aiosqlite.Connection:
     file = home / "library.sqlite3"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        db = await aiosqlite.connect(file, isolation_level=None, timeout=30)
+        db = await aiosqlite.connect(file, isolation_level=None, timeout=60)
     except (OSError, aiosqlite.Error) as error:
         raise LibraryError(
             f"The library {file} cannot be opened ({error}): set DGX_PIXELS_HOME to a folder you can write."
         ) from error
     try:
         db.row_factory = aiosqlite.Row
-        await db.execute("PRAGMA journal_mode = WAL")
         await db.execute("PRAGMA foreign_keys = ON")
-        await _migrate(db, file)
-    except LibraryError:
-        await db.close()
+        async with AsyncFileLock(home / "library.lock"):  # two that open at once: SQLite itself lets one of them miss the WAL
+            await db.execute_fetchall("PRAGMA journal_mode = WAL")
+            await _migrate(db, file)
+    except BaseException as error:
+        await db.close()  # its thread would keep the process from ending
+        if isinstance(error, OSError | aiosqlite.Error):
+            text = f"The library {file} cannot be used ({error}): set DGX_PIXELS_HOME to a folder you can write."
+            raise LibraryError(text) from error
         raise
-    except aiosqlite.Error as error:
-        await db.close()
-        raise LibraryError(
-            f"The library {file} cannot be used ({error}): set DGX_PIXELS_HOME to a folder you can write."
-        ) from error
     return db
 
 
 async def _migrate(db: aiosqlite.Connection, file: Path) -> None:
-    await db.execute("BEGIN IMMEDIATE")  # two servers that start at once: one of them makes the tables
-    async with db.execute("PRAGMA user_version") as cursor:
-        row = await cursor.fetchone()
-    version = row[0] if row is not None else 0
+    ((version,),) = await db.execute_fetchall("PRAGMA user_version")
     if version > _SCHEMA_VERSION:
-        await db.execute("ROLLBACK")
         raise LibraryError(
             f"The library {file} was written by a newer dgx-pixels: update this one, or set another DGX_PIXELS_HOME."
         )
     if version == 0:
-        for statement in _TABLES.split(";\n"):
-            await db.execute(statement)
-        await db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-    await db.execute("COMMIT")
+        await db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")

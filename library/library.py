@@ -59,6 +59,14 @@ class Library:
 
     async def add(self, new: NewVersion) -> AssetVersion:
         """Keep an image. The same project and path again is the asset's next version; the very same bytes are not kept twice."""
+        staged = await asyncio.to_thread(self._stage, new)  # slow disks must not make others wait for the database
+        try:
+            return await self._add(new, staged)
+        finally:
+            for file in staged:
+                file.unlink(missing_ok=True)
+
+    async def _add(self, new: NewVersion, staged: tuple[Path, Path]) -> AssetVersion:
         digest = hashlib.sha256(new.png).hexdigest()
         recipe_id = hashlib.sha256(new.recipe.encode()).hexdigest()
         async with self._transaction():
@@ -67,7 +75,10 @@ class Library:
             if known and known[0].sha256 == digest:
                 return known[0]
             version = known[0].version + 1 if known else 1
-            await asyncio.to_thread(self._write_files, asset_id, version, new.png, new.recipe)
+            target = self.file(asset_id, version)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staged[0].replace(target)
+            staged[1].replace(target.with_suffix(".json"))
             await self._db.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?)", (recipe_id, new.recipe))
             await self._db.execute(
                 "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
@@ -77,9 +88,7 @@ class Library:
 
     async def _asset_id(self, new: NewVersion) -> str:
         where = (new.project, new.path)
-        async with self._db.execute("SELECT id FROM assets WHERE project = ? AND path = ?", where) as cursor:
-            row = await cursor.fetchone()
-        if row is not None:
+        for row in await self._db.execute_fetchall("SELECT id FROM assets WHERE project = ? AND path = ?", where):
             return str(row["id"])
         asset_id = uuid.uuid4().hex[:12]
         await self._db.execute(
@@ -92,20 +101,23 @@ class Library:
         """Where the PNG of a version lies."""
         return self._home / "assets" / asset_id / f"{version}.png"
 
-    def _write_files(self, asset_id: str, version: int, png: bytes, recipe: str) -> None:
-        target = self.file(asset_id, version)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for path, data in ((target, png), (target.with_suffix(".json"), recipe.encode())):
-            half_written = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-            with half_written.open("wb") as f:
+    def _stage(self, new: NewVersion) -> tuple[Path, Path]:
+        """Write picture and recipe whole to files of their own; a rename then makes them the asset's."""
+        folder = self._home / "assets" / ".staging"
+        folder.mkdir(parents=True, exist_ok=True)
+        name = uuid.uuid4().hex
+        staged = (folder / f"{name}.png", folder / f"{name}.json")
+        for path, data in zip(staged, (new.png, new.recipe.encode()), strict=True):
+            with path.open("wb") as f:
                 f.write(data)
                 f.flush()
                 os.fsync(f.fileno())
-            half_written.replace(path)
+        return staged
 
     async def _rows(self, query: str, *values: str | int) -> list[AssetVersion]:
-        async with self._db.execute(query, values) as cursor:
-            return [AssetVersion(**{**dict(row), "published": bool(row["published"])}) for row in await cursor.fetchall()]
+        # In one go: a statement left open over another task's BEGIN would hold an old snapshot, and SQLite refuse the write.
+        found = await self._db.execute_fetchall(query, values)
+        return [AssetVersion(**{**dict(row), "published": bool(row["published"])}) for row in found]
 
     async def version(self, asset_id: str, version: int | None = None) -> AssetVersion:
         """A version of an asset, the newest if none is named. Raises LibraryError if there is none."""
@@ -156,8 +168,6 @@ class Library:
     async def job(self, job_id: str) -> JobRecord:
         """A job. Raises LibraryError if there is none of that id."""
         query = "SELECT id, kind, project, request, status, result, error, owner FROM jobs WHERE id = ?"
-        async with self._db.execute(query, (job_id,)) as cursor:
-            row = await cursor.fetchone()
-        if row is None:
-            raise LibraryError(f"There is no job {job_id!r}: use the job_id that the generating tool answered with.")
-        return JobRecord(**dict(row))
+        for row in await self._db.execute_fetchall(query, (job_id,)):
+            return JobRecord(**dict(row))
+        raise LibraryError(f"There is no job {job_id!r}: use the job_id that the generating tool answered with.")
