@@ -33,6 +33,7 @@ tiny-sdxl: .venv/ready  ## train the embedded model anew: about two hours on two
 	$(BIN)/python -m dgx_pixels.models.tiny_vae --data $(TILES) --work work
 	$(BIN)/python -m dgx_pixels.models.tiny_decoder --data $(TILES) --work work
 	$(BIN)/python -m dgx_pixels.models.tiny_unet --data $(TILES) --work work
+	$(BIN)/python -m dgx_pixels.models.tiny_unet --data $(TILES) --work work --go-on --peak 3e-4 --minutes 20
 	$(BIN)/python -m dgx_pixels.models.tiny_export --work work --out models/tiny_sdxl
 
 ci: lint types test slow

@@ -1,5 +1,6 @@
 """Names of assets: what is allowed, how a prompt becomes one, and where its file stands in the project."""
 
+import hashlib
 import re
 import unicodedata
 from typing import Literal
@@ -39,13 +40,18 @@ def check_name(name: str) -> str:
 
 
 def name_from_prompt(prompt: str) -> str:
-    """Return an allowed name made of the prompt's words: "A red potion!" gives "red_potion"; "sprite" if no word is left."""
+    """Return an allowed name made of the prompt's words: "A red potion!" gives "red_potion".
+
+    A prompt without Latin words gives "sprite_" and six digits of its SHA-256, so that two such prompts get two names.
+    """
     plain = unicodedata.normalize("NFKD", prompt.casefold()).encode("ascii", "ignore").decode("ascii")
     words = [word for word in re.findall(r"[a-z0-9]+", plain.replace("'", "")) if word not in _ARTICLES]
     while words and words[0][0].isdigit():
         words.pop(0)
     name = _RESERVED_END.sub("", _shorten("_".join(words)))
-    return _FALLBACK if not name or _is_reserved(name) else name
+    if name and not _is_reserved(name):
+        return name
+    return f"{_FALLBACK}_{hashlib.sha256(prompt.encode(errors='surrogatepass')).hexdigest()[:6]}"
 
 
 def sprite_path(category: Category, name: str, variant: int, variants: int) -> str:

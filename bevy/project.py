@@ -30,24 +30,31 @@ def open_project(path: Path) -> BevyProject:
 
     """
     try:
-        root = path.resolve()
-        return _open(root)
-    except (OSError, RuntimeError) as error:  # no permission; a loop of symlinks is a RuntimeError up to Python 3.12
+        return _open(path.resolve())
+    except ProjectError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:  # no permission, a loop of symlinks, a byte 0
         raise ProjectError(f"The project {path} cannot be read ({error}): check the path and its permissions.") from error
 
 
-def find_project(start: Path) -> BevyProject | None:
-    """Return the nearest Bevy project at or above `start` that has an assets folder, or None."""
+def find_project(start: Path) -> Path | None:
+    """Return the root of the nearest cargo project at or above `start` that depends on bevy, or None.
+
+    It may lack what a project needs, such as assets/: `open_project` then says so, rather than that another is taken.
+    """
     try:
         start = start.resolve()
+        folders = [folder for folder in (start, *start.parents) if (folder / "Cargo.toml").is_file()]
     except (OSError, RuntimeError):
         return None
-    for folder in (start, *start.parents):
-        try:
-            return open_project(folder)
-        except ProjectError:
-            continue
-    return None
+    return next((folder for folder in folders if _seems_bevy(folder)), None)
+
+
+def _seems_bevy(folder: Path) -> bool:
+    try:
+        return _uses_bevy(folder)
+    except (ProjectError, OSError):
+        return False
 
 
 def _open(root: Path) -> BevyProject:

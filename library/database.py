@@ -44,7 +44,7 @@ CREATE TABLE jobs (
     status TEXT NOT NULL,
     result TEXT,                    -- JSON
     error TEXT,
-    owner INTEGER NOT NULL,         -- id of the process that works on it
+    owner TEXT NOT NULL,            -- which open library works on it, see Owner
     created REAL NOT NULL,
     updated REAL NOT NULL
 ) STRICT;

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from dgx_pixels.library.database import LibraryError, connect
+from dgx_pixels.library.owner import Owner
 from dgx_pixels.library.records import AssetVersion, JobRecord, JobStatus, NewVersion
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     import aiosqlite
+
+_LEFT_BEHIND_S = 86_400
+"""A staged file of this age was left by a crash."""
 
 _VERSION_COLUMNS = """SELECT a.id, v.version, a.project, a.path, a.kind, a.name, a.category, v.width, v.height, v.colors, v.seed,
     v.sha256, v.published, r.text AS recipe
@@ -31,16 +35,20 @@ class Library:
     def __init__(self, home: Path, db: aiosqlite.Connection) -> None:
         self._home = home
         self._db = db
+        self._owner = Owner(home)
         self._writing = asyncio.Lock()  # one transaction at a time on the one connection
 
     @classmethod
     async def open(cls, home: Path) -> Self:
         """The library in folder `home`, made if it is not there. Raises LibraryError."""
-        return cls(home, await connect(home))
+        db = await connect(home)
+        await asyncio.to_thread(_sweep, home / "assets" / ".staging")
+        return cls(home, db)
 
     async def close(self) -> None:
         """Finish what was begun and close the database."""
         await self._db.close()
+        self._owner.release()
 
     @contextlib.asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
@@ -49,8 +57,10 @@ class Library:
                 await self._db.execute("BEGIN IMMEDIATE")
                 yield
                 await self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 await asyncio.shield(self._rollback())
+                if isinstance(error, OSError | sqlite3.Error):
+                    raise LibraryError(f"The library in {self._home} cannot be written ({error}): check the disk.") from error
                 raise
 
     async def _rollback(self) -> None:
@@ -59,10 +69,15 @@ class Library:
 
     async def add(self, new: NewVersion) -> AssetVersion:
         """Keep an image. The same project and path again is the asset's next version; the very same bytes are not kept twice."""
-        staged = await asyncio.to_thread(self._stage, new)  # slow disks must not make others wait for the database
+        staged = self._staged_names()
+        writing = asyncio.ensure_future(asyncio.to_thread(_write, staged, (new.png, new.recipe.encode())))
         try:
+            await asyncio.shield(writing)  # not in the transaction: a slow disk must not keep others from the database
             return await self._add(new, staged)
+        except OSError as error:
+            raise LibraryError(f"The library in {self._home} cannot be written ({error}): check the disk.") from error
         finally:
+            await asyncio.wait({writing})
             for file in staged:
                 file.unlink(missing_ok=True)
 
@@ -101,18 +116,10 @@ class Library:
         """Where the PNG of a version lies."""
         return self._home / "assets" / asset_id / f"{version}.png"
 
-    def _stage(self, new: NewVersion) -> tuple[Path, Path]:
-        """Write picture and recipe whole to files of their own; a rename then makes them the asset's."""
-        folder = self._home / "assets" / ".staging"
-        folder.mkdir(parents=True, exist_ok=True)
-        name = uuid.uuid4().hex
-        staged = (folder / f"{name}.png", folder / f"{name}.json")
-        for path, data in zip(staged, (new.png, new.recipe.encode()), strict=True):
-            with path.open("wb") as f:
-                f.write(data)
-                f.flush()
-                os.fsync(f.fileno())
-        return staged
+    def _staged_names(self) -> tuple[Path, Path]:
+        """Files of their own for a picture and its recipe; a rename then makes them the asset's."""
+        folder, name = self._home / "assets" / ".staging", uuid.uuid4().hex
+        return folder / f"{name}.png", folder / f"{name}.json"
 
     async def _rows(self, query: str, *values: str | int) -> list[AssetVersion]:
         # In one go: a statement left open over another task's BEGIN would hold an old snapshot, and SQLite refuse the write.
@@ -149,13 +156,12 @@ class Library:
         async with self._transaction():
             await self._db.executemany("UPDATE versions SET published = 1 WHERE asset_id = ? AND version = ?", list(versions))
 
-    async def create_job(self, kind: str, project: str, request: str) -> str:
-        """Keep a new job, queued; answers with its id."""
-        job_id, now = uuid.uuid4().hex[:12], time.time()
-        values = (job_id, kind, project, request, "queued", None, None, os.getpid(), now, now)
+    async def create_job(self, job_id: str, kind: str, project: str, request: str) -> None:
+        """Keep a new job, queued, as ours."""
+        now = time.time()
+        values = (job_id, kind, project, request, "queued", None, None, self._owner.id, now, now)
         async with self._transaction():
             await self._db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-        return job_id
 
     async def set_job(self, job_id: str, status: JobStatus, *, result: str | None = None, error: str | None = None) -> None:
         """Keep what became of a job."""
@@ -165,9 +171,29 @@ class Library:
                 (status, result, error, time.time(), job_id),
             )
 
+    def is_worked_on(self, job: JobRecord) -> bool:
+        """Whether some process, this one or another, works on a job that has not ended."""
+        return job.status in ("queued", "running", "paused") and self._owner.works(job.owner)
+
     async def job(self, job_id: str) -> JobRecord:
         """A job. Raises LibraryError if there is none of that id."""
         query = "SELECT id, kind, project, request, status, result, error, owner FROM jobs WHERE id = ?"
         for row in await self._db.execute_fetchall(query, (job_id,)):
             return JobRecord(**dict(row))
         raise LibraryError(f"There is no job {job_id!r}: use the job_id that the generating tool answered with.")
+
+
+def _write(files: tuple[Path, ...], contents: tuple[bytes, ...]) -> None:
+    files[0].parent.mkdir(parents=True, exist_ok=True)
+    for path, data in zip(files, contents, strict=True):
+        with path.open("wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+
+
+def _sweep(staging: Path) -> None:
+    for file in staging.glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - file.stat().st_mtime > _LEFT_BEHIND_S:
+                file.unlink()

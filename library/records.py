@@ -59,4 +59,5 @@ class JobRecord:
     status: JobStatus
     result: str | None
     error: str | None
-    owner: int
+    owner: str
+    """Which open library works on it."""

@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 EMBEDDED = "tiny-sdxl"
 _EMBEDDED_FOLDER = Path(__file__).parent / "tiny_sdxl"
@@ -39,8 +38,8 @@ class BaseModel:
     """The key colour it draws behind a sprite; None if it has to be found in the picture."""
     steps: int
     guidance: float
-    sampler: Literal["ddim", "dpm++"] | None
-    """The sampler that draws best with it; None keeps the one in its folder."""
+    dpm_solver: bool
+    """Whether to sample with DPM-Solver++ rather than with the sampler in its folder."""
 
     def check_size(self, width: int, height: int) -> None:
         """Raise ModelError if the model does not truly draw this size."""
@@ -61,7 +60,7 @@ def embedded() -> BaseModel:
     """The model that ships with the package: 32 px sprites on any machine."""
     return BaseModel(
         id=EMBEDDED, folder=_EMBEDDED_FOLDER, licence="CC0-1.0", sizes=(32,), render_side=32, prompt="{}", negative_prompt="",
-        ground=(255, 0, 255), steps=20, guidance=4.0, sampler=None,
+        ground=(255, 0, 255), steps=20, guidance=4.0, dpm_solver=False,
     )  # fmt: skip
 
 
@@ -70,7 +69,7 @@ def dropped_in(folder: Path) -> BaseModel:
     return BaseModel(
         id=folder.name, folder=folder, licence="see the model's own card", sizes=SIZES, render_side=1024,
         prompt="pixel art, {}, centered, flat plain background", negative_prompt="3d render, realistic, blurry, text, watermark",
-        ground=None, steps=25, guidance=6.0, sampler="dpm++",
+        ground=None, steps=25, guidance=6.0, dpm_solver=True,
     )  # fmt: skip
 
 
@@ -111,6 +110,13 @@ def check_weights(model: BaseModel) -> None:
 
 
 def _check_file(model: BaseModel, file: Path) -> None:
+    try:
+        _check_header(model, file)
+    except OSError as error:
+        raise ModelError(f"The weights {file} of {model.id} cannot be read ({error}): check the file and its rights.") from error
+
+
+def _check_header(model: BaseModel, file: Path) -> None:
     damaged = ModelError(
         f"The model {model.id} has damaged weights, {file}: the file is cut short or not safetensors. Fetch it again."
     )
@@ -120,7 +126,7 @@ def _check_file(model: BaseModel, file: Path) -> None:
             raise damaged
         try:
             header = json.loads(f.read(length))
-            end = max(entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+            end = max(int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__")
         except (ValueError, KeyError, TypeError, AttributeError):
             raise damaged from None
     if file.stat().st_size != 8 + length + end:

@@ -52,6 +52,8 @@ class Renderer:
         for library in (diffusers, transformers):
             library.utils.logging.set_verbosity_error()
             library.utils.logging.disable_progress_bar()
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise ModelError(f"The device {device} is asked for, but torch finds none: see `dgx-pixels doctor`, or use cpu.")
         self.device = torch.device(device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
         self._loaded: tuple[BaseModel, dict[str, str]] | None = None
         self._pipeline: StableDiffusionXLPipeline | None = None
@@ -75,21 +77,24 @@ class Renderer:
             pipeline: StableDiffusionXLPipeline = StableDiffusionXLPipeline.from_pretrained(
                 model.folder, dtype=dtype, local_files_only=True, use_safetensors=True, add_watermarker=False
             )
+            pipeline.to(self.device)
+        except torch.OutOfMemoryError:
+            raise
         except Exception as error:  # diffusers and its parts raise many kinds; each says that this folder cannot be read
             logger.warning("loading %s failed", model.id, exc_info=True)
             raise ModelError(
                 f"The model {model.id} could not be loaded from {model.folder}: {error}. Fetch it again, or use another model."
             ) from error
-        if model.sampler == "dpm++":
+        if model.dpm_solver:
             pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
         pipeline.vae.register_to_config(force_upcast=False)
         pipeline.set_progress_bar_config(disable=True)
-        return pipeline.to(self.device)
+        return pipeline
 
     def render(self, request: RenderRequest, on_step: OnStep) -> Render:
         """Draw one picture. Raises ModelError; whatever `on_step` raises ends it."""
-        pipeline, digests = self.load(request.model)
         try:
+            pipeline, digests = self.load(request.model)
             return Render(self._draw(pipeline, request, on_step), digests, self._libraries())
         except torch.OutOfMemoryError:
             pass

@@ -116,6 +116,8 @@ class Example:
     rgb: NDArray[np.uint8]
     words: Description
     colours: tuple[str, ...]
+    natural: bool
+    """Whether these are the colours that the thing was drawn in, so that it may be asked for without naming them."""
     weight: float
 
 
@@ -129,7 +131,7 @@ def examples(tiles: list[Tile]) -> list[Example]:
         share = tile.kind.weight / per_kind[id(tile.kind)] / len(_HUE_TURNS)
         for degrees in _HUE_TURNS:
             turned = hue_turned(tile, degrees)
-            found.append(Example(turned.rgb, tile.words, dominant_colours(turned.rgb, turned.opaque), share))
+            found.append(Example(turned.rgb, tile.words, dominant_colours(turned.rgb, turned.opaque), degrees == 0, share))
     return found
 
 
@@ -155,7 +157,8 @@ def caption(example: Example, rng: random.Random) -> str:
     if rng.random() < 0.1:
         return ""
     noun = rng.choice(example.words.nouns)
-    colours = [c for c in example.colours if rng.random() < 0.8]
+    unsaid = example.natural and rng.random() < 0.4
+    colours = [] if unsaid else list(example.colours)
     extra = [w for w in example.words.extra if rng.random() < 0.7 and w not in noun]
     if colours and rng.random() < 0.12:
         text = " ".join([*extra, noun, "that is" if rng.random() < 0.3 else "in", " and ".join(colours)])

@@ -2,7 +2,8 @@
 
     python -m dgx_pixels.models.tiny_unet --data tiles.zip --work work/ --minutes 80
 
-Every 500 steps the averaged weights go to `work/weights.pt`, which `tiny_export` turns into a pipeline.
+Every 500 steps the averaged weights go to `work/weights.pt`, which `tiny_export` turns into a pipeline. With `--go-on` training
+starts from those, for a further stage at a lower learning rate.
 """
 
 from __future__ import annotations
@@ -89,29 +90,33 @@ def padded_ids(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
     return ids
 
 
-def learning_rate(step: int, progress: float) -> float:
+def learning_rate(peak: float, step: int, progress: float) -> float:
     """Warm-up over 200 steps, then a cosine to 1 % of the peak; `progress` runs 0 to 1."""
-    return PEAK_LR * min((step + 1) / 200, 1.0) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
+    return peak * min((step + 1) / 200, 1.0) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
 
 
-def train(data: Path, work: Path, minutes: float, seed: int = 0) -> None:
-    """Train for `minutes` of wall time."""
+def train(data: Path, work: Path, minutes: float, peak: float = PEAK_LR, go_on: bool = False, seed: int = 0) -> None:
+    """Train for `minutes` of wall time, from the start or from `work/weights.pt`."""
     torch.manual_seed(seed)
     rng, picker = random.Random(seed), np.random.default_rng(seed)
     found = examples(read_tiles(data))
-    merges = learn_merges(found)
+    before = torch.load(work / "weights.pt", weights_only=True) if go_on else None
+    merges = [(left, right) for left, right in before["merges"]] if before is not None else learn_merges(found)
     tokenizer_1, tokenizer_2 = tokenizer_of(merges), tokenizer_of(merges, pad_token="!")
     latents = cache_latents(AutoencoderKL.from_pretrained(work / "vae", local_files_only=True).eval(), found)
     share = share_by_interest(found)
     model = Trainee(len(tokenizer_1)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stub
+    if before is not None:
+        model.load_state_dict(before["weights"])
     averaged = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_LR, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
     scheduler = build_scheduler()
     print(f"{len(found)} pictures, {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters", flush=True)
     started, step, running = time.monotonic(), 0, 0.0
+    done_before: int = before["step"] if before is not None else 0
     while (progress := (time.monotonic() - started) / 60 / minutes) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, progress)
+            group["lr"] = learning_rate(peak, step, progress)
         picked = picker.choice(len(found), BATCH, p=share)
         texts = [caption(found[i], rng) for i in picked]
         clean = latents[picked]
@@ -131,8 +136,8 @@ def train(data: Path, work: Path, minutes: float, seed: int = 0) -> None:
         if step % 100 == 0:
             print(f"unet step {step} loss {running / (1 - 0.99**step):.4f} {progress:.0%}", flush=True)
         if step % 500 == 0:
-            save(averaged, merges, work, step)
-    save(averaged, merges, work, step)
+            save(averaged, merges, work, done_before + step)
+    save(averaged, merges, work, done_before + step)
     print(f"unet done: {step} steps", flush=True)
 
 
@@ -154,5 +159,7 @@ if __name__ == "__main__":
     p.add_argument("--data", type=Path, required=True, help="the tile release: a folder or its zip")
     p.add_argument("--work", type=Path, required=True, help="the folder that tiny_vae wrote to")
     p.add_argument("--minutes", type=float, default=80)
+    p.add_argument("--peak", type=float, default=PEAK_LR, help="highest learning rate")
+    p.add_argument("--go-on", action="store_true", help="start from work/weights.pt")
     a = p.parse_args()
-    train(a.data, a.work, a.minutes)
+    train(a.data, a.work, a.minutes, a.peak, a.go_on)

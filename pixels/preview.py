@@ -32,7 +32,7 @@ def preview_png(sprite: Sprite, side: int = 512) -> bytes:
 
 
 def contact_sheet(sprites: Sequence[Sprite], columns: int, scale: int) -> bytes:
-    """Draw sprites in rows of `columns`, each pixel `scale` px, as a PNG with dark gaps.
+    """Draw sprites in rows of `columns`, each pixel `scale` px (fewer, to stay under 256 KB), dark gaps.
 
     Every place is as large as the largest sprite; each sprite stands in the middle of its own. Raises ValueError if
     there is no sprite, or `columns` or `scale` is below 1.
@@ -52,7 +52,8 @@ def contact_sheet(sprites: Sequence[Sprite], columns: int, scale: int) -> bytes:
         top = _GAP + row * (height + _GAP) + (height - picture.shape[0]) // 2
         left = _GAP + column * (width + _GAP) + (width - picture.shape[1]) // 2
         sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return _png(sheet)
+    data = _png(sheet)
+    return data if len(data) < _MOST_BYTES or scale == 1 else contact_sheet(sprites, columns, scale - 1)
 
 
 def _enlarged(rgba: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:

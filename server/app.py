@@ -59,22 +59,30 @@ class Activity(Middleware):
             return await call_next(context)
         finally:
             self._asking -= 1
-            self._last = time.monotonic()
+            self.touch()
+
+    def touch(self) -> None:
+        """Somebody is here."""
+        self._last = time.monotonic()
 
     @property
     def idle_s(self) -> float:
         """Seconds since the last answer; 0 while anything is asked or any job is in flight."""
         if self._asking or (self.jobs is not None and self.jobs.busy):
-            self._last = time.monotonic()
+            self.touch()
         return time.monotonic() - self._last
 
 
 def default_project(settings: Settings) -> Path | None:
     """The project of the setting, else the one that the working folder lies in, else None."""
     if settings.project is not None:
-        return settings.project.absolute()
-    found = find_project(Path.cwd())
-    return found.root if found is not None else None
+        return settings.project
+    return find_project(Path.cwd())
+
+
+async def try_library(settings: Settings) -> None:
+    """Raise LibraryError in our own words, before a server would only report that its start-up failed."""
+    await (await Library.open(settings.home)).close()
 
 
 def _renderer(device: str) -> Renderer:
@@ -118,6 +126,7 @@ def build(settings: Settings, around: Callable[[Lifespan], Lifespan] = lambda in
 
     @mcp.custom_route("/health", methods=["GET"])
     async def health(_: Request) -> JSONResponse:
+        activity.touch()  # who asks is about to send a request
         return JSONResponse({"name": NAME, "version": version(NAME), "home": str(settings.home), "pid": os.getpid()})
 
     return mcp, activity

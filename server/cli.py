@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except _expected_errors() as error:
-        print(f"dgx-pixels: {error}", file=sys.stderr)
+        print(f"dgx-pixels: {_sentence(error)}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -49,6 +49,15 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     from dgx_pixels.server.serve import ServeError
 
     return (ToolError, LibraryError, NoServerError, ServeError, ValidationError, OSError)
+
+
+def _sentence(error: Exception) -> str:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"The setting {first['loc'][0]} cannot be {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -96,9 +105,9 @@ def _parser() -> argparse.ArgumentParser:
     for command in (sprite, doctor):
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
     for command in (serve, stdio, sprite, doctor):
-        command.add_argument("--home", type=_absolute, help="where library and models lie (DGX_PIXELS_HOME)")
+        command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
         command.add_argument(
-            "--project", type=_absolute, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
+            "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
         )
         command.add_argument("--host", help="address the server listens on (DGX_PIXELS_HOST)")
         command.add_argument("--port", type=int, help="port of the server (DGX_PIXELS_PORT)")
@@ -127,7 +136,3 @@ def _sprite_options(sprite: argparse.ArgumentParser) -> None:
         "--publish", action=argparse.BooleanOptionalAction, default=None, help="write it into the project (default)"
     )
     sprite.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
-
-
-def _absolute(text: str) -> Path:
-    return Path(text).expanduser().absolute()

@@ -30,6 +30,8 @@ async def is_running(settings: Settings) -> bool:
             said = answer.json()
     except httpx2.TransportError:
         return False
+    except httpx2.InvalidURL as error:
+        raise NoServerError(f"The address {settings.health_url} is none ({error}): choose another DGX_PIXELS_HOST.") from error
     except ValueError:
         said = None
     if not isinstance(said, dict) or said.get("name") != "dgx-pixels":
@@ -48,10 +50,15 @@ async def ensure_running(settings: Settings) -> None:
     """Return once the server answers, having started it if need be. However many ask at once, one is started."""
     if await is_running(settings):
         return
-    settings.home.mkdir(parents=True, exist_ok=True)
-    async with AsyncFileLock(settings.home / "start.lock"):
-        if not await is_running(settings):
-            await _start(settings)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        async with AsyncFileLock(settings.home / "start.lock"):
+            if not await is_running(settings):
+                await _start(settings)
+    except OSError as error:
+        raise NoServerError(
+            f"The home {settings.home} cannot be used ({error}): set DGX_PIXELS_HOME to a folder you can write."
+        ) from error
 
 
 async def _start(settings: Settings) -> None:

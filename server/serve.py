@@ -8,8 +8,10 @@ import contextlib
 import uvicorn
 from filelock import FileLock, Timeout
 
-from dgx_pixels.server.app import Activity, build
+from dgx_pixels.server.app import Activity, build, try_library
 from dgx_pixels.server.settings import Settings
+
+_ENDING_S = 20
 
 
 class ServeError(RuntimeError):
@@ -17,11 +19,13 @@ class ServeError(RuntimeError):
 
 
 def serve(settings: Settings, *, ends_when_idle: bool) -> None:
-    """Serve until a signal, or until `settings.idle_minutes` without a request. Raises ServeError if one runs already."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    """Serve until a signal, or until `settings.idle_minutes` without a request. Raises ServeError and LibraryError."""
+    asyncio.run(try_library(settings))
     lock = FileLock(settings.home / "server.lock")
     try:
-        lock.acquire(timeout=0)  # held by the system for this process: a crash leaves no stale lock
+        # Held by the system for this process: a crash leaves no stale lock. One that a proxy starts may find the one before it
+        # still ending.
+        lock.acquire(timeout=_ENDING_S if ends_when_idle else 0)
     except Timeout as error:
         raise ServeError(
             f"A server for {settings.home} is running already: use it at {settings.url}, or end it first."

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import platformdirs
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+"""A client's configuration knows no shell: `~` and relative paths are made absolute here."""
 
 
 class Settings(BaseSettings):
@@ -14,15 +23,15 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DGX_PIXELS_", frozen=True)
 
-    home: Path = Field(default_factory=lambda: platformdirs.user_data_path("dgx-pixels", appauthor=False))
+    home: AbsolutePath = Field(default_factory=lambda: platformdirs.user_data_path("dgx-pixels", appauthor=False))
     """Where library, models and logs lie."""
-    project: Path | None = None
+    project: AbsolutePath | None = None
     """The Bevy project; if not set, it is looked for from the working folder upwards."""
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=1, le=65535)
     idle_minutes: float = Field(default=30, gt=0)
     """A server that was started by `dgx-pixels stdio` ends when nobody has asked it for this long."""
-    device: str = "auto"
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Where models run: "auto", "cpu", "cuda", "cuda:1"."""
 
     @property

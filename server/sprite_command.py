@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import time
 from contextlib import nullcontext
@@ -12,7 +13,8 @@ from typing import Any
 
 from fastmcp import Client
 
-from dgx_pixels.server.app import build, default_project
+from dgx_pixels.server.app import build, default_project, try_library
+from dgx_pixels.server.connect import transport
 from dgx_pixels.server.find import is_running
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.answers import JobAnswer
@@ -26,6 +28,7 @@ _WAIT_S = 600
 
 def run_sprite(settings: Settings, arguments: argparse.Namespace) -> int:
     """Draw, print what was written and how long it took; answers with the exit status. Raises ToolError with one sentence."""
+    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
     started = time.monotonic()
     answer = asyncio.run(_draw(settings, asked))
@@ -39,8 +42,11 @@ def run_sprite(settings: Settings, arguments: argparse.Namespace) -> int:
 async def _draw(settings: Settings, asked: dict[str, Any]) -> JobAnswer:
     project = default_project(settings)
     arguments = asked | {"wait_s": _WAIT_S} | ({"project": str(project)} if project is not None else {})
-    running = await is_running(settings)
-    target: Any = settings.url if running else build(settings)[0]
+    if await is_running(settings):
+        target: Any = transport(settings, project)
+    else:
+        await try_library(settings)
+        target = build(settings)[0]
     bar = _Bar()
     with bar if sys.stderr.isatty() else nullcontext():
         async with Client(target, progress_handler=bar.show) as client:

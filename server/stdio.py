@@ -2,42 +2,88 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import quote
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Any, Self
 
 from fastmcp import FastMCP
 from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.exceptions import ToolError
 from fastmcp.server.dependencies import get_context
-from fastmcp.server.providers.proxy import FastMCPProxy, ProxyClient
+from fastmcp.server.middleware import Middleware, MiddlewareContext
+from fastmcp.server.providers.proxy import ProxyClient, ProxyProvider
+from mcp import MCPError
+from mcp_types import INTERNAL_ERROR
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from dgx_pixels.server.app import INSTRUCTIONS, NAME, build, default_project
+from dgx_pixels.server.app import INSTRUCTIONS, NAME, build, default_project, try_library
+from dgx_pixels.server.connect import transport
 from dgx_pixels.server.find import NoServerError, ensure_running
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.stdguard import guarded
-from dgx_pixels.tools.services import PROJECT_HEADER
 
 
 def run_stdio(settings: Settings, *, alone: bool) -> None:
-    """Serve one client over stdin and stdout until it closes them."""
+    """Serve one client over stdin and stdout until it closes them. Raises LibraryError."""
+    if alone:
+        asyncio.run(try_library(settings))
     mcp = build(settings, guarded)[0] if alone else proxy(settings)
     mcp.run(transport="stdio", show_banner=False)
 
 
-def proxy(settings: Settings) -> FastMCP[Any]:
-    """A server that passes everything on to the one that owns the GPU, with this client's Bevy project on every request."""
-    project = default_project(settings)
-    headers = {PROJECT_HEADER: quote(str(project)) if project is not None else ""}
+class _RunningServer(Middleware):
+    """Sees to it, before every request, that the server runs: if it has ended, it is started again."""
 
-    async def connect() -> ProxyClient[StreamableHttpTransport]:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def on_call_tool(
+        self, context: MiddlewareContext[Any], call_next: Callable[[MiddlewareContext[Any]], Awaitable[Any]]
+    ) -> Any:  # noqa: ANN401  # whatever the tool answers
+        """Pass the call on. Raises ToolError with the reason if there is no server."""
         try:
-            await ensure_running(settings)  # before every request: if the server has ended, the next one finds it running again
+            await ensure_running(self._settings)
         except NoServerError as error:
             raise ToolError(str(error)) from error
-        return ProxyClient(StreamableHttpTransport(settings.url, headers=headers), mode=_front_era())
+        return await call_next(context)
 
-    return FastMCPProxy(client_factory=connect, name=NAME, instructions=INSTRUCTIONS, lifespan=guarded())
+    async def on_request(
+        self, context: MiddlewareContext[Any], call_next: Callable[[MiddlewareContext[Any]], Awaitable[Any]]
+    ) -> Any:  # noqa: ANN401  # whatever the answer is
+        """Pass lists and reads on. Raises MCPError with the reason if there is no server."""
+        if context.method is not None and context.method.endswith(("/list", "/read", "/get")):
+            try:
+                await ensure_running(self._settings)
+            except NoServerError as error:
+                raise MCPError(code=INTERNAL_ERROR, message=str(error)) from error
+        return await call_next(context)
+
+
+class _PatientClient(ProxyClient[StreamableHttpTransport]):
+    """Connects once more if the server ended between our looking and our connecting."""
+
+    def __init__(self, settings: Settings, to: StreamableHttpTransport) -> None:
+        super().__init__(to, mode=_front_era())
+        self._settings = settings
+
+    async def __aenter__(self) -> Self:
+        try:
+            await super().__aenter__()  # type: ignore[no-untyped-call]  # FastMCP leaves it untyped
+        except RuntimeError:
+            await ensure_running(self._settings)
+            await super().__aenter__()  # type: ignore[no-untyped-call]
+        return self
+
+
+def proxy(settings: Settings) -> FastMCP[Any]:
+    """A server that passes everything on to the one that owns the GPU, with this client's Bevy project on every request."""
+    to = transport(settings, default_project(settings))
+    mcp: FastMCP[Any] = FastMCP(
+        NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=guarded(), middleware=[_RunningServer(settings)]
+    )
+    mcp.add_provider(ProxyProvider(lambda: _PatientClient(settings, to)))
+    return mcp
 
 
 def _front_era() -> str:

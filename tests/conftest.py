@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ import pytest
 from fastmcp import Client, FastMCP
 from fastmcp.client.client import CallToolResult
 from mcp_types import TextContent
+from processes import DGX_PIXELS, health, options
 
 os.environ["FASTMCP_MCP_CAMELCASE_COMPAT"] = "false"
 
@@ -99,3 +104,26 @@ async def client(request: pytest.FixtureRequest, server: FastMCP[Any]) -> AsyncI
     """A client in memory, in both protocol eras."""
     async with Client(server, mode=request.param) as connected:
         yield connected
+
+
+@pytest.fixture
+def one_server(settings: Settings) -> Iterator[Settings]:
+    """Settings for a server that proxies start; it is gone when the test ends."""
+    yield settings
+    if (said := health(settings)) is not None:
+        os.kill(said["pid"], signal.SIGTERM)
+        while health(settings) is not None:
+            time.sleep(0.05)
+
+
+@pytest.fixture
+async def serving(one_server: Settings) -> AsyncIterator[Settings]:
+    """A running `dgx-pixels serve`."""
+    process = await asyncio.create_subprocess_exec(*DGX_PIXELS, "serve", *options(one_server))
+    while health(one_server) is None:
+        assert process.returncode is None
+        await asyncio.sleep(0.1)
+    yield one_server
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    assert await process.wait() in (0, -signal.SIGTERM)

@@ -27,8 +27,9 @@ async def refusal(client: Client[Any], **arguments: object) -> str:
 
 
 def everything_in(*folders: Path) -> list[Path]:
-    """All files below the folders, but for the library's own database."""
-    return [p for f in folders for p in f.rglob("*") if p.is_file() and "library.sqlite3" not in p.name]
+    """All files below the folders, but for the library's own database and locks."""
+    own = ("library.sqlite3", ".lock")
+    return [p for f in folders for p in f.rglob("*") if p.is_file() and not any(o in p.name for o in own)]
 
 
 @pytest.mark.parametrize(

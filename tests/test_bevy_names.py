@@ -20,14 +20,14 @@ def test_good_names_pass_unchanged(name: str) -> None:
         ("../../etc/passwd", "etc_passwd"),
         ("sprites/hero", "sprites_hero"),
         ("2d_hero", "hero"),
-        ("", "sprite"),
+        ("", "sprite_e3b0c4"),
         ("hero.png", "hero_png"),
         ("hero\n", "hero"),
         ("größe", "grosse"),
         ("x" * 49, "x" * 48),
         ("hero_v2", "hero"),
         ("hero_0001", "hero"),
-        ("v2", "sprite"),
+        ("v2", "sprite_fb04dc"),
     ],
 )
 def test_bad_names_are_refused_with_a_good_one(name: str, suggestion: str) -> None:
@@ -45,8 +45,8 @@ def test_bad_names_are_refused_with_a_good_one(name: str, suggestion: str) -> No
         ("Épée brisée", "epee_brisee"),
         ("3 gold coins", "gold_coins"),
         ("hero v2 0001", "hero"),
-        ("v7", "sprite"),
-        ("剣", "sprite"),
+        ("v7", "sprite_22a706"),
+        ("剣", "sprite_49849a"),
         ("a small round wooden shield with an iron rim and a painted lion", "small_round_wooden_shield_with_iron_rim_and"),
     ],
 )

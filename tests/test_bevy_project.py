@@ -100,9 +100,10 @@ def test_the_nearest_project_with_assets_is_found(tmp_path: Path) -> None:
     make(tmp_path)
     inner = make(tmp_path / "crates" / "game", assets=False)
     (inner / "src").mkdir()
-    assert find_project(inner / "src") == open_project(tmp_path)
-    (inner / "assets").mkdir()
-    assert find_project(inner / "src") == open_project(inner)
+    assert find_project(inner / "src") == inner
+    with pytest.raises(ProjectError, match="mkdir"):
+        open_project(inner)
+    assert find_project(inner.parent) == tmp_path
 
 
 def test_no_project_is_no_error_and_folders_below_are_not_searched(tmp_path: Path) -> None:

@@ -48,7 +48,10 @@ def test_sprite_json_is_the_tools_answer(settings: Settings, game: Path, capsys:
         (("a potion", "--size", "33"), "33"),
         (("a potion", "--project", "/no/such/game"), "/no/such/game"),
         (("a potion", "--model", "nope"), "'nope'"),
-        (("a potion", "--port", "99999"), "port"),
+        (("a potion", "--port", "99999"), "The setting port cannot be 99999"),
+        (("a potion", "--device", "banana"), "The setting device cannot be 'banana'"),
+        (("a potion", "--device", "cuda"), "cuda"),
+        (("a potion", "--home", "/dev/null/home"), "DGX_PIXELS_HOME"),
     ],
 )
 def test_a_failure_is_one_sentence_and_a_status(
@@ -62,7 +65,18 @@ def test_a_failure_is_one_sentence_and_a_status(
     assert ended.value.code == 1
     assert out == ""
     assert says in err
-    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_settings_from_a_clients_configuration_are_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shell expands what stands in an MCP client's configuration."""
+    monkeypatch.setenv("DGX_PIXELS_HOME", "~/pixels")
+    monkeypatch.setenv("DGX_PIXELS_PROJECT", "game")
+
+    settings = Settings()
+
+    assert Path.home() / "pixels" == settings.home
+    assert Path.cwd() / "game" == settings.project
 
 
 def test_doctor_finds_all_well(settings: Settings, game: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,14 +41,14 @@ async def test_what_is_kept_is_there_after_a_restart(open_library: Open) -> None
     """Assets, recipes and jobs outlive the process."""
     library = await open_library()
     added = await library.add(NEW)
-    job_id = await library.create_job("sprite", "/game", "{}")
-    await library.set_job(job_id, "done", result="{}")
+    await library.create_job("job", "sprite", "/game", "{}")
+    await library.set_job("job", "done", result="{}")
     await library.close()
 
     library = await open_library()
     assert added == await library.version(added.id)
     assert await library.png(added.id) == b"one"
-    assert (await library.job(job_id)).status == "done"
+    assert (await library.job("job")).status == "done"
 
 
 async def test_versions_count_up_and_equal_bytes_are_kept_once(open_library: Open) -> None:
@@ -85,7 +85,17 @@ async def test_two_servers_may_write_at_once(open_library: Open) -> None:
     assert len({await two.png(newest.id, v) for v in range(1, 17)}) == 16
 
 
-async def test_a_cancelled_write_leaves_the_library_usable(open_library: Open) -> None:
+async def test_a_job_is_worked_on_as_long_as_its_library_is_open(open_library: Open) -> None:
+    """Another process can tell a job under way from one whose process died."""
+    mine, yours = await open_library(), await open_library()
+    await mine.create_job("job", "sprite", "/game", "{}")
+    assert yours.is_worked_on(await yours.job("job"))
+
+    await mine.close()
+    assert not yours.is_worked_on(await yours.job("job"))
+
+
+async def test_a_cancelled_write_leaves_the_library_usable(open_library: Open, tmp_path: Path) -> None:
     """However early a caller is cancelled, the next write works."""
     library = await open_library()
     for turns in range(12):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fastmcp import Client
+from mcp import MCPError
 from mcp_types import BlobResourceContents, TextResourceContents
 from PIL import Image
 
@@ -66,7 +67,7 @@ async def test_assets_of_other_projects_are_listed_only_when_asked(client: Clien
 @pytest.mark.parametrize("uri", ["pixels://models/nope", "pixels://assets/nope", "pixels://assets/nope/image"])
 async def test_unknown_resources_are_named(client: Client[Any], uri: str) -> None:
     """Reading what is not there says so."""
-    with pytest.raises(Exception, match="nope"):
+    with pytest.raises(MCPError, match=r"There is no .* 'nope'"):
         await client.read_resource(uri)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-JobStatus = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
+from dgx_pixels.library.records import JobStatus
 
 
 class Answer(BaseModel):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from fastmcp.tools import ToolResult
 from fastmcp.utilities.types import Image
 from mcp_types import ResourceLink, TextContent
 
+from dgx_pixels.library.database import LibraryError
 from dgx_pixels.pixels.preview import contact_sheet, preview_png
 from dgx_pixels.pixels.sprite import decode_png
 
@@ -23,7 +25,8 @@ async def shown(services: Services, answer: JobAnswer) -> ToolResult:
     """The tool result for a job's state; with a preview image and resource links once it is done."""
     content: list[ContentBlock] = [TextContent(type="text", text=_line(answer))]
     if answer.result is not None:
-        content.append(Image(data=await _preview(services, answer), format="png").to_image_content())
+        with contextlib.suppress(LibraryError):  # a picture that was deleted from the library: its path and seed still help
+            content.append(Image(data=await _preview(services, answer), format="png").to_image_content())
         content.extend(
             ResourceLink(
                 type="resource_link", uri=f"pixels://assets/{a.id}/image", name=a.path.rsplit("/", 1)[-1], mime_type="image/png"

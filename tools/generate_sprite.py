@@ -15,6 +15,7 @@ from pydantic import Field
 from dgx_pixels.bevy.names import Category, sprite_path
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import PublishError
+from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import SIZES, ModelError, check_weights
 from dgx_pixels.tools.answers import JobAnswer, SpriteResult, schema_of
 from dgx_pixels.tools.content import shown
@@ -102,12 +103,14 @@ async def generate_sprite(
     async def work(report: Report) -> SpriteResult:
         return await sprite_job(services, request, bevy, report)
 
-    job_id = await services.jobs.start("sprite", str(bevy.root) if bevy else "", request.model_dump_json(), work)
+    job_id = services.jobs.start("sprite", str(bevy.root) if bevy else "", request.model_dump_json(), work)
     try:
         answer = await services.jobs.wait(job_id, wait_s, ctx.report_progress)
     except asyncio.CancelledError:
         services.jobs.cancel(job_id)
         raise
+    except LibraryError as error:
+        raise ToolError(str(error)) from error
     if answer.status in ("failed", "cancelled"):
         raise ToolError(answer.error or "The job was cancelled before it was done.")
     return await shown(services, answer)

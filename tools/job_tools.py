@@ -48,9 +48,11 @@ async def get_job(
 )
 async def cancel_job(job_id: JobId, services: Services = ServicesDep) -> ToolResult:
     """Stop a job at its next step. What it had finished stays in the library; a job that has ended stays as it is."""
-    services.jobs.cancel(job_id)
+    here = services.jobs.cancel(job_id)
     try:
-        answer = await services.jobs.wait(job_id, 10)
+        answer = await services.jobs.wait(job_id, 10 if here else 0)
     except LibraryError as error:
         raise ToolError(str(error)) from error
+    if not here and answer.status in ("queued", "running"):
+        raise ToolError(f"Another dgx-pixels process works on job {job_id}: cancel it there, or end that process.")
     return await shown(services, answer)

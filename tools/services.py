@@ -56,7 +56,7 @@ def project_of(services: Services, asked: str | None) -> BevyProject | None:
     """
     header = get_http_headers().get(PROJECT_HEADER)
     if asked is not None:
-        path: Path | None = Path(asked).expanduser()
+        path: Path | None = Path(asked)
     elif header is not None:
         path = Path(unquote(header)) if header else None
     else:
@@ -64,7 +64,7 @@ def project_of(services: Services, asked: str | None) -> BevyProject | None:
     if path is None:
         return None
     if not path.is_absolute():
-        raise ToolError(f"The project {asked!r} is not an absolute path: give the full path of the folder with its Cargo.toml.")
+        raise ToolError(f"The project {str(path)!r} is not an absolute path: give the folder with its Cargo.toml in full.")
     try:
         return open_project(path)
     except ProjectError as error:

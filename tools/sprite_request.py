@@ -74,6 +74,8 @@ def sprite_request(
         raise RequestError(
             "The prompt is empty or longer than 500 characters: say in a few words what to draw, like 'a red potion'."
         )
+    if any("\ud800" <= c <= "\udfff" for c in prompt + negative_prompt):
+        raise RequestError("The prompt holds half a character (a lone surrogate): send it as whole Unicode characters.")
     if len(negative_prompt) > 500:
         raise RequestError("The negative prompt is longer than 500 characters: name only what must not be drawn.")
     width, height = read_size(size)
