@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dgx_pixels.models.tiny_words import Description, Kind, describe, dominant_colours, kind_of
+from dgx_pixels.models.tiny_words import OTHER_WORDS, Description, Kind, describe, dominant_colours, kind_of
 
 SIZE = 32
 GROUND = (255, 0, 255)
@@ -152,13 +152,17 @@ def share_mixed(found: list[Example]) -> NDArray[np.float64]:
     return 0.5 * share_by_interest(found) + 0.5 / len(found)
 
 
+def _called(colour: str, rng: random.Random) -> str:
+    return rng.choice(OTHER_WORDS[colour]) if colour in OTHER_WORDS and rng.random() < 0.2 else colour
+
+
 def caption(example: Example, rng: random.Random) -> str:
     """One way to ask for the picture: words left out, reordered and dressed as people do. "" in one draw of ten."""
     if rng.random() < 0.1:
         return ""
     noun = rng.choice(example.words.nouns)
-    unsaid = example.natural and rng.random() < 0.4
-    colours = [] if unsaid else list(example.colours)
+    unsaid = example.natural and rng.random() < 0.6
+    colours = [] if unsaid else [_called(c, rng) for c in example.colours]
     extra = [w for w in example.words.extra if rng.random() < 0.7 and w not in noun]
     if colours and rng.random() < 0.12:
         text = " ".join([*extra, noun, "that is" if rng.random() < 0.3 else "in", " and ".join(colours)])

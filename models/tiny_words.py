@@ -127,6 +127,19 @@ _HUES = (
     (296, "purple"),
     (342, "pink"),
 )
+OTHER_WORDS = {
+    "red": ("crimson", "scarlet"),
+    "yellow": ("gold", "golden"),
+    "green": ("emerald",),
+    "cyan": ("turquoise",),
+    "blue": ("azure",),
+    "purple": ("violet",),
+    "grey": ("gray", "silver"),
+    "brown": ("wooden",),
+    "white": ("pale",),
+    "black": ("dark",),
+}
+"""What people also call a colour."""
 COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink", "white", "grey", "black", "brown")
 _COLOUR_WORDS = {
     *COLOURS,
