@@ -124,7 +124,7 @@ def _sprite_options(sprite: argparse.ArgumentParser) -> None:
     sprite.add_argument("--category", help="item (default), character, enemy, npc, tile, ui, effect, ...")
     sprite.add_argument("--size", help="32 or 32x48")
     sprite.add_argument("--variants", type=int, help="1 to 8; variant i uses seed + i")
-    sprite.add_argument("--colors", type=int, help="at most this many colours, 2 to 256 (default 16)")
+    sprite.add_argument("--colors", type=int, help="at most this many colours, 2 to 256; 16, or all of the palette, if left out")
     sprite.add_argument("--palette", help="a bundled palette's name, or '#1a1c2c,#5d275d,...'")
     sprite.add_argument("--transparent", action=argparse.BooleanOptionalAction, default=None, help="cut the ground away")
     sprite.add_argument("--negative-prompt", help="what must not be drawn")

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import io
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +16,7 @@ import pytest
 from fastmcp import Client, FastMCP
 from PIL import Image
 
-from dgx_pixels.bevy.publisher import Publisher
 from dgx_pixels.models.catalogue import Catalogue, embedded
-from dgx_pixels.models.pipeline import Render, Renderer, RenderRequest
 from dgx_pixels.pixels.palette import read_palette
 from dgx_pixels.pixels.sprite import recipe_of
 from dgx_pixels.server import app
@@ -78,6 +75,19 @@ async def test_a_locked_palette_holds(client: Client[Any], game: Path) -> None:
     rgba = np.array(Image.open(game / "assets/sprites/item_red_potion.png"))
     used = {tuple(int(v) for v in c) for c in rgba[rgba[..., 3] > 0][:, :3]}
     assert used <= set(read_palette("pico-8"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "most"), [({}, 16), ({"palette": "endesga-32"}, 32), ({"palette": "endesga-32", "colors": 8}, 8)]
+)
+async def test_a_whole_palette_may_be_used_unless_fewer_colours_are_asked(
+    server: FastMCP[Any], game: Path, asked: dict[str, Any], most: int
+) -> None:
+    """A palette of 32 is not cut to the default of 16."""
+    async with Client(server) as client:
+        await client.call_tool("generate_sprite", {**QUICK, **asked})
+
+    assert most == json.loads(recipe_of((game / "assets/sprites/item_red_potion.png").read_bytes()) or "")["colors"]
 
 
 async def test_a_tile_keeps_its_ground(client: Client[Any], game: Path) -> None:
@@ -211,86 +221,3 @@ async def test_a_render_with_large_cells_becomes_true_pixels(
     png = (game / "assets/sprites/item_red_potion.png").read_bytes()
     assert Image.open(io.BytesIO(png)).size == (32, 16)
     assert json.loads(recipe_of(png) or "")["render_size"] == [64, 32]
-
-
-class CountingRenderer(Renderer):
-    """The real renderer, counting its steps."""
-
-    steps = 0
-
-    def render(self, request: RenderRequest, on_step: Callable[[int, int], None]) -> Render:
-        """Render, counting."""
-
-        def counted(done: int, total: int) -> None:
-            type(self).steps += 1
-            on_step(done, total)
-
-        return super().render(request, counted)
-
-
-@pytest.mark.parametrize("era", ["auto", "legacy"])
-@pytest.mark.parametrize("how", ["the client goes away", "cancel_job"])
-async def test_cancelling_stops_within_a_step_and_the_next_request_works(
-    server: FastMCP[Any], monkeypatch: pytest.MonkeyPatch, era: str, how: str
-) -> None:
-    """Cancelled work leaves the GPU thread at the next step; nothing of it is published."""
-    monkeypatch.setattr(CountingRenderer, "steps", 0)
-    monkeypatch.setattr(app, "_renderer", lambda device: CountingRenderer(device))
-    async with Client(server, mode=era) as client:
-        await client.call_tool("generate_sprite", QUICK)  # loads the model
-        CountingRenderer.steps = 0
-        job_id = None
-        if how == "cancel_job":
-            begun = (await client.call_tool("generate_sprite", {**QUICK, "steps": 100, "wait_s": 0})).structured_content
-            assert begun is not None
-            job_id = begun["job_id"]
-        call = asyncio.create_task(
-            client.call_tool("get_job", {"job_id": job_id})
-            if job_id
-            else client.call_tool("generate_sprite", {**QUICK, "steps": 100})
-        )
-        while CountingRenderer.steps < 3:
-            await asyncio.sleep(0.005)
-        at_cancel = CountingRenderer.steps
-        if job_id:
-            await client.call_tool("cancel_job", {"job_id": job_id})
-            answer = (await call).structured_content
-            assert answer is not None
-            assert answer["status"] == "cancelled"
-        else:
-            call.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await call
-        again = (await client.call_tool("generate_sprite", {**QUICK, "name": "after"})).structured_content
-
-    assert at_cancel < 10
-    assert CountingRenderer.steps - 2 - at_cancel <= 2  # the step under way, and over it the one that learns of it
-    assert again is not None
-    assert again["status"] == "done"
-
-
-async def test_a_cancel_during_publishing_comes_too_late(
-    server: FastMCP[Any], game: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What has begun to reach the game is finished, and the job says so: no file without its entry, no entry without its file."""
-    publish, begun, go_on = Publisher.publish, threading.Event(), threading.Event()
-
-    def slow(*arguments: Any, **more: Any) -> list[bool]:  # noqa: ANN401  # passes on what it gets
-        begun.set()
-        go_on.wait(10)
-        return publish(*arguments, **more)
-
-    monkeypatch.setattr(Publisher, "publish", slow)
-    async with Client(server) as client:
-        started = (await client.call_tool("generate_sprite", {**QUICK, "wait_s": 0})).structured_content
-        assert started is not None
-        await asyncio.to_thread(begun.wait, 30)
-        cancelling = asyncio.create_task(client.call_tool("cancel_job", {"job_id": started["job_id"]}))
-        await asyncio.sleep(0.2)
-        go_on.set()
-        answer = (await cancelling).structured_content
-
-    assert answer is not None
-    assert answer["status"] == "done"
-    assert answer["result"]["assets"][0]["published"]
-    assert (game / "assets/sprites/item_red_potion.png").is_file()

@@ -54,7 +54,10 @@ async def generate_sprite(
         int | str, Field(description=f"Side in pixels, one of {_SIZES}, or 'WxH' of these. list_models says which a model draws.")
     ] = 32,
     variants: Annotated[int, Field(description="How many; variant i uses seed + i.", json_schema_extra=_range(1, 8))] = 1,
-    colors: Annotated[int, Field(description="At most this many colours.", json_schema_extra=_range(2, 256))] = 16,
+    colors: Annotated[
+        int | None,
+        Field(description="At most this many colours; 16, or all of the palette, if left out.", json_schema_extra=_range(2, 256)),
+    ] = None,
     palette: Annotated[
         str | None, Field(description="Lock to these colours: a bundled palette's name ('pico-8') or '#1a1c2c,#5d275d,...'.")
     ] = None,

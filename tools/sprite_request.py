@@ -14,6 +14,7 @@ from dgx_pixels.pixels.palette import Palette, PaletteError, read_palette
 if TYPE_CHECKING:
     from dgx_pixels.models.catalogue import BaseModel as Model
 
+_COLORS = 16
 _MAX_SEED = 2**32 - 1
 _FILLS_ITS_SQUARE = ("tile", "background")
 
@@ -65,7 +66,7 @@ def read_category(category: str) -> Category:
 
 def sprite_request(
     model: Model, *, prompt: str, negative_prompt: str, name: str | None, category: str, size: int | str, variants: int,
-    colors: int, palette: str | None, transparent: bool | None, seed: int, steps: int | None, guidance: float | None,
+    colors: int | None, palette: str | None, transparent: bool | None, seed: int, steps: int | None, guidance: float | None,
     publish: bool, overwrite: bool,
 ) -> SpriteRequest:  # fmt: skip
     """Check and complete the arguments. Raises RequestError or ModelError with one sentence for the caller."""
@@ -81,7 +82,6 @@ def sprite_request(
     width, height = read_size(size)
     model.check_size(width, height)
     _within("variants", variants, 1, 8)
-    _within("colors", colors, 2, 256)
     _within("seed", seed, 0, _MAX_SEED - 7)  # variant i takes seed + i
     steps = steps if steps is not None else model.steps
     guidance = guidance if guidance is not None else model.guidance
@@ -92,6 +92,8 @@ def sprite_request(
         name = check_name(name) if name is not None else name_from_prompt(prompt)
     except (PaletteError, AssetNameError) as error:
         raise RequestError(str(error)) from error
+    colors = colors if colors is not None else len(locked) if locked is not None else _COLORS
+    _within("colors", colors, 2, 256)
     return SpriteRequest(
         prompt=prompt, negative_prompt=negative_prompt.strip(), name=name, category=read_category(category),
         width=width, height=height, variants=variants, colors=colors, palette=locked,
