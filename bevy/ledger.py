@@ -44,7 +44,7 @@ def refuse_edited(project: BevyProject, staging: Staging, paths: Sequence[str]) 
         found = sha256_of(target_of(project, path))
         if found is not None and found not in ours[path]:
             state = "was edited since it was published" if ours[path] else "was not made by DGX-Pixels"
-            raise PublishError(f"assets/{path} {state}: choose another name, or pass overwrite=true to replace it.")
+            raise PublishError(f"assets/{path} {state}: choose another name, or ask with overwrite to replace it.")
 
 
 def sha256_of(path: Path) -> str | None:

@@ -44,10 +44,10 @@ class BaseModel:
     def check_size(self, width: int, height: int) -> None:
         """Raise ModelError if the model does not truly draw this size."""
         if width not in self.sizes or height not in self.sizes:
-            sizes = ", ".join(map(str, self.sizes))
+            sizes = " or ".join(map(str, self.sizes))
             raise ModelError(
                 f"The model {self.id} draws sides of {sizes} px, not {width}x{height}: "
-                "ask for one of these, or for another model (list_models shows which sizes each one draws)."
+                f"ask for {sizes}, or for another model (list_models shows which sizes each one draws)."
             )
 
     def render_size(self, width: int, height: int) -> tuple[int, int]:

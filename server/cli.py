@@ -57,7 +57,8 @@ def _sentence(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors()[0]
-    return f"The setting {first['loc'][0]} cannot be {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+    why = first["msg"].removeprefix("Value error, ")
+    return f"The setting {first['loc'][0]} cannot be {first['input']!r}: {why[0].lower()}{why[1:]}."
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -119,12 +120,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sprite_options(sprite: argparse.ArgumentParser) -> None:
-    sprite.add_argument("prompt", help="what to draw: 'a red potion'")
+    sprite.add_argument("prompt", nargs="+", help="what to draw: a red potion")
     sprite.add_argument("--name", help="file name part, [a-z0-9_]; made from the prompt if left out")
     sprite.add_argument("--category", help="item (default), character, enemy, npc, tile, ui, effect, ...")
     sprite.add_argument("--size", help="32 or 32x48")
     sprite.add_argument("--variants", type=int, help="1 to 8; variant i uses seed + i")
-    sprite.add_argument("--colors", type=int, help="at most this many colours, 2 to 256; 16, or all of the palette, if left out")
+    sprite.add_argument("--colors", "--colours", type=int, help="at most this many, 2 to 256; default 16, or all of the palette")
     sprite.add_argument("--palette", help="a bundled palette's name, or '#1a1c2c,#5d275d,...'")
     sprite.add_argument("--transparent", action=argparse.BooleanOptionalAction, default=None, help="cut the ground away")
     sprite.add_argument("--negative-prompt", help="what must not be drawn")

@@ -38,7 +38,8 @@ def run_doctor(settings: Settings, *, as_json: bool) -> int:
         print(json.dumps([asdict(f) for f in findings], indent=2))
     else:
         for f in findings:
-            print(f"{'ok ' if f.ok else '!! '} {f.what:8} {f.found}")
+            mark = "!! " if not f.ok else "-- " if f.remedy else "ok "
+            print(f"{mark} {f.what:8} {f.found}")
             if f.remedy:
                 print(f"             {f.remedy}")
     return 0 if all(f.ok for f in findings) else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 
 import uvicorn
 from filelock import FileLock, Timeout
@@ -35,6 +36,7 @@ def serve(settings: Settings, *, ends_when_idle: bool) -> None:
     server = uvicorn.Server(
         uvicorn.Config(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=2, log_level="warning")
     )
+    print(f"dgx-pixels serves MCP at {settings.url}, with its library in {settings.home}. Ctrl-C ends it.", file=sys.stderr)
     asyncio.run(_run(server, activity, settings.idle_minutes * 60 if ends_when_idle else None))
     if not server.started:
         raise ServeError(f"The server cannot listen on {settings.host}:{settings.port}: choose another port (DGX_PIXELS_PORT).")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
+        raise ValueError("use auto, cpu, cuda or cuda:N")
+    return text
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
@@ -31,7 +38,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8765, ge=1, le=65535)
     idle_minutes: float = Field(default=30, gt=0)
     """A server that was started by `dgx-pixels stdio` ends when nobody has asked it for this long."""
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: Annotated[str, AfterValidator(_device)] = "auto"
     """Where models run: "auto", "cpu", "cuda", "cuda:1"."""
 
     @property

@@ -30,6 +30,7 @@ def run_sprite(settings: Settings, arguments: argparse.Namespace) -> int:
     """Draw, print what was written and how long it took; answers with the exit status. Raises ToolError with one sentence."""
     logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
+    asked["prompt"] = " ".join(arguments.prompt)
     started = time.monotonic()
     answer = asyncio.run(_draw(settings, asked))
     if arguments.json:
@@ -84,4 +85,14 @@ def _print(answer: JobAnswer, seconds: float) -> None:
     for asset in answer.result.assets if answer.result is not None else ():
         where = "" if asset.published else ", not published"
         print(f"{asset.file}  {asset.width}x{asset.height}, {asset.colors} colours, seed {asset.seed}{where}")
-    print(f"{seconds:.1f} s. {answer.error or answer.next}")
+    print(f"{seconds:.1f} s. {answer.error or _hint(answer)}")
+
+
+def _hint(answer: JobAnswer) -> str:
+    """What to do now, in the command line's words rather than in the tool's."""
+    assets = answer.result.assets if answer.result is not None else []
+    if any(not check.ok and check.blocks for a in assets for check in a.checks.values()):
+        return "Not every sprite was published, since a check failed: try another seed or prompt."
+    if not all(a.published for a in assets):
+        return "It is in the library only: to have it in a game, run this in the game's folder or give --project."
+    return "Load it in Bevy: " + ", ".join(f'asset_server.load("{a.path}")' for a in assets)

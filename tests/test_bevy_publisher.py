@@ -116,7 +116,7 @@ def test_a_file_that_was_never_ours_is_kept(project: BevyProject, publisher: Pub
     """The user's own file of that name is refused, unless it holds the very bytes: then the manifest takes it in."""
     (project.assets / "sprites").mkdir()
     (project.assets / POTION).write_bytes(png(9))
-    with pytest.raises(PublishError, match=r"not made by DGX-Pixels: choose another name, or pass overwrite=true"):
+    with pytest.raises(PublishError, match=r"not made by DGX-Pixels: choose another name, or ask with overwrite"):
         publisher.refuse_edited(project, [POTION], overwrite=False)
     with pytest.raises(PublishError, match="not made by DGX-Pixels"):
         publisher.publish(project, [item()])
