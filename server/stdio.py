@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
-from typing import Any, Self
+from typing import Any
 
 from fastmcp import FastMCP
-from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.exceptions import ToolError
 from fastmcp.server.dependencies import get_context
 from fastmcp.server.middleware import Middleware, MiddlewareContext
@@ -19,7 +18,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from dgx_pixels.server.app import INSTRUCTIONS, NAME, build, default_project, try_library
 from dgx_pixels.server.connect import transport
-from dgx_pixels.server.find import NoServerError, ensure_running
+from dgx_pixels.server.find import NoServerError, ensure_running, is_running
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.stdguard import guarded
 
@@ -33,7 +32,7 @@ def run_stdio(settings: Settings, *, alone: bool) -> None:
 
 
 class _RunningServer(Middleware):
-    """Sees to it, before every request, that the server runs: if it has ended, it is started again."""
+    """Sees to it that the server runs before every request, and asks again if it ended in the middle of one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -43,37 +42,30 @@ class _RunningServer(Middleware):
     ) -> Any:  # noqa: ANN401  # whatever the tool answers
         """Pass the call on. Raises ToolError with the reason if there is no server."""
         try:
-            await ensure_running(self._settings)
+            return await self._answered(lambda: call_next(context))
         except NoServerError as error:
             raise ToolError(str(error)) from error
-        return await call_next(context)
 
     async def on_request(
         self, context: MiddlewareContext[Any], call_next: Callable[[MiddlewareContext[Any]], Awaitable[Any]]
     ) -> Any:  # noqa: ANN401  # whatever the answer is
         """Pass lists and reads on. Raises MCPError with the reason if there is no server."""
-        if context.method is not None and context.method.endswith(("/list", "/read", "/get")):
-            try:
-                await ensure_running(self._settings)
-            except NoServerError as error:
-                raise MCPError(code=INTERNAL_ERROR, message=str(error)) from error
-        return await call_next(context)
-
-
-class _PatientClient(ProxyClient[StreamableHttpTransport]):
-    """Connects once more if the server ended between our looking and our connecting."""
-
-    def __init__(self, settings: Settings, to: StreamableHttpTransport) -> None:
-        super().__init__(to, mode=_front_era())
-        self._settings = settings
-
-    async def __aenter__(self) -> Self:
+        if context.method is None or not context.method.endswith(("/list", "/read", "/get")):
+            return await call_next(context)
         try:
-            await super().__aenter__()  # type: ignore[no-untyped-call]  # FastMCP leaves it untyped
-        except RuntimeError:
-            await ensure_running(self._settings)
-            await super().__aenter__()  # type: ignore[no-untyped-call]
-        return self
+            return await self._answered(lambda: call_next(context))
+        except NoServerError as error:
+            raise MCPError(code=INTERNAL_ERROR, message=str(error)) from error
+
+    async def _answered(self, ask: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401  # whatever the answer is
+        await ensure_running(self._settings)
+        try:
+            return await ask()
+        except Exception:
+            if await is_running(self._settings):
+                raise  # the server is there: the failure is its answer
+        await ensure_running(self._settings)
+        return await ask()
 
 
 def proxy(settings: Settings) -> FastMCP[Any]:
@@ -82,7 +74,8 @@ def proxy(settings: Settings) -> FastMCP[Any]:
     mcp: FastMCP[Any] = FastMCP(
         NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=guarded(), middleware=[_RunningServer(settings)]
     )
-    mcp.add_provider(ProxyProvider(lambda: _PatientClient(settings, to)))
+    mcp.add_provider(ProxyProvider(lambda: ProxyClient(to, mode=_front_era())))
+    mcp.provider_error_strategy = "raise"  # a list that cannot be had is an error, not an empty list
     return mcp
 
 
