@@ -6,6 +6,7 @@ python -m dgx_pixels.models.tiny_export --work work/ --out models/tiny_sdxl
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -37,6 +38,9 @@ def export(work: Path, out: Path) -> None:
     for part in (pipeline.vae, pipeline.unet, pipeline.text_encoder, pipeline.text_encoder_2):
         part.to(torch.float16)
     pipeline.save_pretrained(out, safe_serialization=True)
+    config = out / "vae" / "config.json"
+    kept = {k: v for k, v in json.loads(config.read_text()).items() if k != "_name_or_path"}  # where it was trained is nobody's
+    config.write_text(json.dumps(kept, indent=2) + "\n")
     size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
     print(f"{out}: step {step}, {size / 1e6:.1f} MB")
 
