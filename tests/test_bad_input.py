@@ -181,3 +181,17 @@ async def test_an_unforeseen_failure_is_not_shown_but_logged(
     assert "innards" not in text
     assert "log" in text
     assert "innards" in caplog.text
+
+
+async def test_a_damaged_picture_in_the_library_costs_no_result(client: Client[Any], settings: Settings) -> None:
+    """view_asset says that the file is damaged; get_job still gives path and seed, only without a preview."""
+    answer = (await client.call_tool("generate_sprite", {**GOOD, "publish": False})).structured_content
+    assert answer is not None
+    asset = answer["result"]["assets"][0]
+    Path(asset["file"]).write_bytes(b"damaged")
+
+    seen = await client.call_tool("view_asset", {"asset_id": asset["id"]}, raise_on_error=False)
+    again = await client.call_tool("get_job", {"job_id": answer["job_id"]})
+    assert seen.is_error
+    assert "PNG" in text_of(seen)
+    assert again.structured_content == answer

@@ -53,6 +53,6 @@ async def view_asset(
     """Look at an asset: the picture itself, enlarged without smoothing, on a checkerboard where it is transparent."""
     try:
         png = await services.library.png(asset_id, version)
-    except LibraryError as error:
+        return Image(data=await asyncio.to_thread(lambda: preview_png(decode_png(png))), format="png")
+    except (LibraryError, ValueError) as error:  # ValueError: the file in the library is damaged
         raise ToolError(str(error)) from error
-    return Image(data=await asyncio.to_thread(lambda: preview_png(decode_png(png))), format="png")

@@ -25,7 +25,7 @@ async def shown(services: Services, answer: JobAnswer) -> ToolResult:
     """The tool result for a job's state; with a preview image and resource links once it is done."""
     content: list[ContentBlock] = [TextContent(type="text", text=_line(answer))]
     if answer.result is not None:
-        with contextlib.suppress(LibraryError):  # a picture that was deleted from the library: its path and seed still help
+        with contextlib.suppress(LibraryError, ValueError):  # deleted or damaged in the library: path and seed still help
             content.append(Image(data=await _preview(services, answer), format="png").to_image_content())
         content.extend(
             ResourceLink(
