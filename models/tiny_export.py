@@ -1,4 +1,4 @@
-"""Put tiny-sdxl together from `tiny_vae` and `tiny_unet`: a StableDiffusionXLPipeline in fp16 safetensors.
+"""Put tiny-sdxl together from what `tiny_vae` and `tiny_unet` wrote: a StableDiffusionXLPipeline in fp16 safetensors.
 
 python -m dgx_pixels.models.tiny_export --work work/ --out models/tiny_sdxl
 """
@@ -18,7 +18,7 @@ from dgx_pixels.models.tiny_unet import Trainee, build_scheduler
 
 def assemble(work: Path) -> tuple[StableDiffusionXLPipeline, int]:
     """The pipeline from the training folder, and how many steps its UNet was trained."""
-    saved = torch.load(work / "weights.pt", weights_only=True)
+    saved = torch.load(work / "unet.pt", weights_only=True)
     merges = [tuple(m) for m in saved["merges"]]
     tokenizer = tokenizer_of(merges)
     parts = Trainee(len(tokenizer))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from tokenizers import Tokenizer, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from dgx_pixels.models.tiny_data import Example, caption
+from dgx_pixels.models.tiny_data import Example, ask
 
 VOCABULARY = 2000
 PROMPT_TOKENS = 32
@@ -53,7 +53,7 @@ def learn_merges(examples: Sequence[Example], seed: int = 0) -> list[tuple[str, 
 
 def _captions(examples: Sequence[Example], rng: random.Random) -> Iterator[str]:
     for example in rng.choices(examples, [e.weight for e in examples], k=60_000):
-        yield caption(example, rng)
+        yield ask(example, rng)
     yield from string.ascii_lowercase
 
 

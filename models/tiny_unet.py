@@ -1,33 +1,32 @@
 """Train tiny-sdxl's UNet and text encoders on cached latents, after `tiny_vae`.
 
-    python -m dgx_pixels.models.tiny_unet --data tiles.zip --work work/ --minutes 80
+    python -m dgx_pixels.models.tiny_unet --data tiles.zip --work work/ --steps 16000
 
-Every 500 steps the averaged weights go to `work/weights.pt`, which `tiny_export` turns into a pipeline. With `--go-on` training
-starts from those, for a further stage at a lower learning rate.
+Every 500 steps the whole state goes to `work/unet.pt`; the same command again goes on from there, on the same random numbers
+as a run that was never stopped. `tiny_export` turns it into a pipeline.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import math
-import random
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTokenizer
 
-from dgx_pixels.models.tiny_data import SIZE, Example, caption, examples, read_tiles, share_by_interest, stacked
+from dgx_pixels.models.tiny_data import SIZE, Example, ask, examples, read_tiles, share_by_interest, stacked
 from dgx_pixels.models.tiny_text import WIDTH_1, WIDTH_2, build_text_encoders, learn_merges, tokenizer_of
+from dgx_pixels.models.tiny_training import Chance, Stateful, learning_rate, read, resume, save, set_learning_rate
 
 BATCH = 64
 PEAK_LR = 8e-4
-EMA = 0.999
+EMA = 0.9995
+STEPS = 16_000
 TIME_IDS = (SIZE, SIZE, 0, 0, SIZE, SIZE)
 """What the pipeline says at this size: original size, crop, target size."""
 
@@ -90,55 +89,64 @@ def padded_ids(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
     return ids
 
 
-def learning_rate(peak: float, step: int, progress: float) -> float:
-    """Warm-up over 200 steps, then a cosine to 1 % of the peak; `progress` runs 0 to 1."""
-    return peak * min((step + 1) / 200, 1.0) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
+class Run:
+    """All that changes in training: the weights, their average, the optimizer, and chance."""
+
+    def __init__(self, merges: list[tuple[str, str]], seed: int) -> None:
+        self.merges, self.chance = merges, Chance(seed)
+        self.tokenizers = tokenizer_of(merges), tokenizer_of(merges, pad_token="!")
+        self.model = Trainee(len(self.tokenizers[0])).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stub
+        self.averaged = copy.deepcopy(self.model).eval()
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=PEAK_LR, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
+
+    @property
+    def parts(self) -> dict[str, Stateful]:
+        """What a checkpoint keeps, by name; "weights" are the averaged ones, which are exported."""
+        return {"model": self.model, "weights": self.averaged, "optimizer": self.optimizer, "chance": self.chance}
 
 
-def train(data: Path, work: Path, minutes: float, peak: float = PEAK_LR, go_on: bool = False, seed: int = 0) -> None:
-    """Train for `minutes` of wall time, from the start or from `work/weights.pt`."""
-    torch.manual_seed(seed)
-    rng, picker = random.Random(seed), np.random.default_rng(seed)
+def train(data: Path, work: Path, steps: int, peak: float = PEAK_LR, seed: int = 0) -> None:
+    """Train up to `steps`, from the start or from where `work/unet.pt` stands."""
     found = examples(read_tiles(data))
-    before = torch.load(work / "weights.pt", weights_only=True) if go_on else None
-    merges = [(left, right) for left, right in before["merges"]] if before is not None else learn_merges(found)
-    tokenizer_1, tokenizer_2 = tokenizer_of(merges), tokenizer_of(merges, pad_token="!")
     latents = cache_latents(AutoencoderKL.from_pretrained(work / "vae", local_files_only=True).eval(), found)
     share = share_by_interest(found)
-    model = Trainee(len(tokenizer_1)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stub
-    if before is not None:
-        model.load_state_dict(before["weights"])
-    averaged = copy.deepcopy(model).eval()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_LR, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
+    before = read(work / "unet.pt")
+    run = Run([(a, b) for a, b in before["merges"]] if before is not None else learn_merges(found), seed)
+    first = step = resume(before, run.parts)
     scheduler = build_scheduler()
-    print(f"{len(found)} pictures, {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters", flush=True)
-    started, step, running = time.monotonic(), 0, 0.0
-    done_before: int = before["step"] if before is not None else 0
-    while (progress := (time.monotonic() - started) / 60 / minutes) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(peak, step, progress)
-        picked = picker.choice(len(found), BATCH, p=share)
-        texts = [caption(found[i], rng) for i in picked]
-        clean = latents[picked]
-        noise, t = torch.randn_like(clean), torch.randint(0, 1000, (BATCH,))
-        noisy = scheduler.add_noise(clean, noise, t).contiguous(memory_format=torch.channels_last)
-        target = scheduler.get_velocity(clean, noise, t)
-        empty = torch.tensor([not text for text in texts])
-        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):  # a fifth faster for so few tokens
-            out = model(noisy, t, padded_ids(tokenizer_1, texts), padded_ids(tokenizer_2, texts), empty)
-        loss = (out.float() - target).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        follow(averaged, model, min(EMA, (1 + step) / (10 + step)))
-        running, step = 0.99 * running + 0.01 * loss.item(), step + 1
+    print(
+        f"{len(found)} pictures, {sum(p.numel() for p in run.model.parameters()) / 1e6:.1f} M parameters, step {step}", flush=True
+    )
+    running, started = 0.0, time.monotonic()
+    while step < steps:
+        set_learning_rate(run.optimizer, learning_rate(peak, step, steps))
+        picked = run.chance.numbers.choice(len(found), BATCH, p=share)
+        texts = [ask(found[i], run.chance.words) for i in picked]
+        loss = learn(run, latents[picked], texts, scheduler, min(EMA, (1 + step) / (10 + step)))
+        running, step = 0.99 * running + 0.01 * loss, step + 1
         if step % 100 == 0:
-            print(f"unet step {step} loss {running / (1 - 0.99**step):.4f} {progress:.0%}", flush=True)
-        if step % 500 == 0:
-            save(averaged, merges, work, done_before + step)
-    save(averaged, merges, work, done_before + step)
-    print(f"unet done: {step} steps", flush=True)
+            pace = (time.monotonic() - started) / (step - first)
+            print(f"unet step {step} loss {running / (1 - 0.99 ** (step - first)):.4f}, {pace:.2f} s a step", flush=True)
+        if step % 500 == 0 or step == steps:
+            save(work / "unet.pt", step, run.parts, merges=run.merges)
+
+
+def learn(run: Run, clean: Tensor, texts: list[str], scheduler: DDIMScheduler, decay: float) -> float:
+    """One step on latents (B, 12, 8, 8) and their captions; answers with the loss. `decay` is that of the average."""
+    noise, t = torch.randn_like(clean), torch.randint(0, 1000, (len(clean),))
+    noisy = scheduler.add_noise(clean, noise, t).contiguous(memory_format=torch.channels_last)
+    target = scheduler.get_velocity(clean, noise, t)
+    empty = torch.tensor([not text for text in texts])
+    ids_1, ids_2 = (padded_ids(tokenizer, texts) for tokenizer in run.tokenizers)
+    with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):  # a fifth faster for so few tokens
+        out = run.model(noisy, t, ids_1, ids_2, empty)
+    loss = (out.float() - target).square().mean()
+    run.optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    run.optimizer.step()
+    follow(run.averaged, run.model, decay)
+    return float(loss.item())
 
 
 @torch.no_grad()
@@ -147,19 +155,11 @@ def follow(averaged: nn.Module, model: nn.Module, decay: float) -> None:
     torch._foreach_lerp_(list(averaged.parameters()), list(model.parameters()), 1 - decay)
 
 
-def save(averaged: Trainee, merges: list[tuple[str, str]], work: Path, step: int) -> None:
-    """Write the averaged weights and the vocabulary to `work/weights.pt`, whole or not at all."""
-    half_written = work / "weights.tmp"
-    torch.save({"weights": averaged.state_dict(), "merges": merges, "step": step}, half_written)
-    half_written.replace(work / "weights.pt")
-
-
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", type=Path, required=True, help="the tile release: a folder or its zip")
     p.add_argument("--work", type=Path, required=True, help="the folder that tiny_vae wrote to")
-    p.add_argument("--minutes", type=float, default=80)
+    p.add_argument("--steps", type=int, default=STEPS)
     p.add_argument("--peak", type=float, default=PEAK_LR, help="highest learning rate")
-    p.add_argument("--go-on", action="store_true", help="start from work/weights.pt")
     a = p.parse_args()
-    train(a.data, a.work, a.minutes, a.peak, a.go_on)
+    train(a.data, a.work, a.steps, a.peak)

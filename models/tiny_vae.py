@@ -1,25 +1,25 @@
 """Train tiny-sdxl's VAE: 32x32 RGB to 8x8 latents of 12 channels and back.
 
-    python -m dgx_pixels.models.tiny_vae --data tiles.zip --work work/ --minutes 20
+    python -m dgx_pixels.models.tiny_vae --data tiles.zip --work work/
 
-Writes `work/vae/` (diffusers format, fp32), with the latents' scaling factor in its config.
+Writes `work/vae/` (diffusers format, fp32), with the latents' scaling factor in its config. Every 500 steps the state goes to
+`work/vae.pt`, from where the same command goes on.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import time
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch.nn import functional
 
 from dgx_pixels.models.tiny_data import examples, read_tiles, share_mixed, stacked
+from dgx_pixels.models.tiny_training import Chance, learning_rate, read, resume, save, set_learning_rate
 
 BATCH = 64
+STEPS = 4000
 PEAK_LR = 1e-3
 KL_WEIGHT = 3e-4
 
@@ -36,11 +36,6 @@ def build_vae() -> AutoencoderKL:
     return vae
 
 
-def learning_rate(step: int, progress: float) -> float:
-    """Warm-up over 100 steps, then a cosine to 2 % of the peak; `progress` runs 0 to 1."""
-    return PEAK_LR * min((step + 1) / 100, 1.0) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
-
-
 def edges(x: torch.Tensor) -> torch.Tensor:
     """Differences to the right and lower neighbour, flattened: what keeps outlines sharp."""
     return torch.cat([(x[..., 1:] - x[..., :-1]).flatten(1), (x[..., 1:, :] - x[..., :-1, :]).flatten(1)], 1)
@@ -53,23 +48,21 @@ def forward(vae: AutoencoderKL, x: torch.Tensor) -> tuple[torch.Tensor, torch.Te
         return vae.decode(posterior.sample()).sample.float(), posterior.kl().float().mean() / (12 * 64)
 
 
-def train(data: Path, work: Path, minutes: float, seed: int = 0) -> None:
-    """Train for `minutes` of wall time, then measure the scaling factor and save."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
+def train(data: Path, work: Path, steps: int, seed: int = 0) -> None:
+    """Train up to `steps`, from the start or from where `work/vae.pt` stands; then write `work/vae/`."""
     found = examples(read_tiles(data))
     pictures, share = torch.from_numpy(stacked(found)), share_mixed(found)
+    chance = Chance(seed)
     vae = build_vae().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=PEAK_LR, betas=(0.9, 0.99), weight_decay=1e-3)
-    started, step, running = time.monotonic(), 0, 0.0
-    while (progress := (time.monotonic() - started) / 60 / minutes) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, progress)
-        x = pictures[rng.choice(len(found), BATCH, p=share)].float() / 127.5 - 1
-        x = x.contiguous(memory_format=torch.channels_last)
-        out, kl = forward(vae, x)
+    parts = {"vae": vae, "optimizer": optimizer, "chance": chance}
+    step, running = resume(read(work / "vae.pt"), parts), 0.0
+    while step < steps:
+        set_learning_rate(optimizer, learning_rate(PEAK_LR, step, steps))
+        x = pictures[chance.numbers.choice(len(found), BATCH, p=share)].float() / 127.5 - 1
+        out, kl = forward(vae, x.contiguous(memory_format=torch.channels_last))
         l1 = functional.l1_loss(out, x)
-        kl_weight = KL_WEIGHT * min(progress / 0.2, 1.0)  # first the pictures, then the shape of the latents
+        kl_weight = KL_WEIGHT * min(step / steps / 0.2, 1.0)  # first the pictures, then the shape of the latents
         loss = l1 + 0.5 * functional.l1_loss(edges(out), edges(x)) + kl_weight * kl
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub lacks the type
@@ -77,19 +70,21 @@ def train(data: Path, work: Path, minutes: float, seed: int = 0) -> None:
         optimizer.step()
         running, step = 0.98 * running + 0.02 * l1.item(), step + 1
         if step % 100 == 0:
-            print(f"vae step {step} l1 {running / (1 - 0.98**step):.4f} kl {kl.item():.2f} {progress:.0%}", flush=True)
+            print(f"vae step {step} l1 {running:.4f} kl {kl.item():.2f}", flush=True)
+        if step % 500 == 0 or step == steps:
+            save(work / "vae.pt", step, parts)
     vae.eval()
     with torch.no_grad():
-        sample = pictures[rng.choice(len(found), 1024, p=share)].float() / 127.5 - 1
+        sample = pictures[:: max(1, len(found) // 1024)].float() / 127.5 - 1
         vae.register_to_config(scaling_factor=1 / vae.encode(sample).latent_dist.mean.std().item())
     vae.save_pretrained(work / "vae")
-    print(f"vae done: {step} steps, l1 {running:.4f}, scaling factor {vae.config.scaling_factor:.4f}", flush=True)
+    print(f"vae done: {step} steps, scaling factor {vae.config.scaling_factor:.4f}", flush=True)
 
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", type=Path, required=True, help="the tile release: a folder or its zip")
     p.add_argument("--work", type=Path, required=True, help="where checkpoints go")
-    p.add_argument("--minutes", type=float, default=20)
+    p.add_argument("--steps", type=int, default=STEPS)
     a = p.parse_args()
-    train(a.data, a.work, a.minutes)
+    train(a.data, a.work, a.steps)

@@ -1,0 +1,238 @@
+"""How well the embedded model draws what is asked, measured with the settings that `generate_sprite` uses.
+
+    .venv/bin/python benchmarks/tiny_sdxl.py --tiles tiles.zip
+
+Prints the table of benchmarks/tiny_sdxl.md, and writes its pictures into benchmarks/tiny_sdxl/. `--tiles` is the CC0 tile release
+(models/tiny_sdxl/README.md says where it is): the judge of what a sprite shows learns from it, and copies are looked for in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from tiny_kinds import KINDS, train_judge
+
+from dgx_pixels.models.catalogue import embedded
+from dgx_pixels.models.pipeline import Renderer
+from dgx_pixels.models.seamless import seamless
+from dgx_pixels.models.tiny_data import SIZE, Tile, examples, read_tiles
+from dgx_pixels.models.tiny_words import COLOURS, colour_shares
+from dgx_pixels.pixels.colour import comparable
+from dgx_pixels.pixels.preview import contact_sheet
+from dgx_pixels.pixels.sprite import Sprite, make_sprite
+
+HERE = Path(__file__).parent
+OBJECTS = ("potion", "sword", "axe", "shield", "helmet", "robe", "book", "gem", "key", "dragon", "slime", "wizard")
+MATERIALS = (
+    "grass floor", "stone floor", "dirt floor", "sand", "lava", "water", "ice floor", "wood floor", "brick wall", "stone wall",
+    "wooden wall", "ice wall",
+)  # fmt: skip
+WAYS = ("a {}", "{}", "the {} for a game", "{}, pixel art", "an old {}", "a {} sprite", "one {}", "a mighty {}")
+"""Ways to ask for a kind, so that the figure does not hang on one wording."""
+NEAR = 14.0
+"""Mean difference in 8-bit levels over the pixels of either sprite, below which a drawing counts as nearly a copy."""
+_KEY_NEAR = 0.16  # in OKLab: what is this near to the key colour is ground that was left
+
+
+class Artist:
+    """The embedded model, drawing in batches as the server does, one prompt and one seed for each picture."""
+
+    def __init__(self, batch: int = 8) -> None:
+        self.model, self.batch = embedded(), batch
+        self.pipeline = Renderer("cpu").load(self.model)[0]
+
+    @torch.inference_mode()
+    def renders(self, prompts: list[str], seeds: list[int]) -> list[NDArray[np.uint8]]:
+        """RGB pictures (32, 32, 3), in order."""
+        found: list[NDArray[np.uint8]] = []
+        for i in range(0, len(prompts), self.batch):
+            images = self.pipeline(
+                prompt=prompts[i : i + self.batch], width=SIZE, height=SIZE, num_inference_steps=self.model.steps,
+                guidance_scale=self.model.guidance, output_type="np",
+                generator=[torch.Generator().manual_seed(s) for s in seeds[i : i + self.batch]],
+            ).images  # fmt: skip
+            found += list((images * 255).round().astype(np.uint8))
+        return found
+
+    def sprites(self, prompts: list[str], seeds: list[int]) -> list[Sprite]:
+        """Finished sprites, in order."""
+        return [make_sprite(r, SIZE, SIZE, ground=self.model.ground) for r in self.renders(prompts, seeds)]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table."""
+
+    what: str
+    value: str
+    wanted: str
+
+
+def colour_figure(artist: Artist, out: Path) -> tuple[Figure, list[Sprite]]:
+    """The share of sprites whose foreground shows the asked colour most."""
+    asked = [(c, o, s) for o in OBJECTS for c in COLOURS for s in (1, 2)]
+    sprites = artist.sprites([f"a {c} {o}" for c, o, _ in asked], [s for *_, s in asked])
+    shown = [COLOURS[int(colour_shares(s.rgba[..., :3], s.rgba[..., 3] > 0).argmax())] for s in sprites]
+    right = [a[0] == b for a, b in zip(asked, shown, strict=True)]
+    (out / "colours.png").write_bytes(contact_sheet(sprites[::2], columns=12, scale=2))
+    per = {c: np.mean([r for r, a in zip(right, asked, strict=True) if a[0] == c]) for c in COLOURS}
+    print("colour, each:", ", ".join(f"{c} {v:.0%}" for c, v in per.items()))
+    per = {o: np.mean([r for r, a in zip(right, asked, strict=True) if a[1] == o]) for o in OBJECTS}
+    print("colour, by object:", ", ".join(f"{o} {v:.0%}" for o, v in per.items()))
+    return Figure(f"asked colour is the one shown most, {len(asked)} sprites", f"{np.mean(right):.1%}", "85 %"), sprites
+
+
+def object_figures(artist: Artist, tiles: list[Tile], out: Path) -> tuple[list[Figure], list[Sprite]]:
+    """The share of sprites in which the judge sees the asked kind, and how good the judge is."""
+    judge = train_judge(tiles)
+    asked = [(kind, way, i) for kind in KINDS for i, way in enumerate(WAYS)]
+    sprites = artist.sprites([way.format(kind) for kind, way, _ in asked], [100 + i for *_, i in asked])
+    seen = judge.names([s.rgba for s in sprites])
+    right = [a[0] == b for a, b in zip(asked, seen, strict=True)]
+    per = {k: np.mean([r for r, a in zip(right, asked, strict=True) if a[0] == k]) for k in KINDS}
+    print("kind, each:", ", ".join(f"{k} {v:.0%}" for k, v in per.items()))
+    wrong = Counter((a[0], b) for a, b in zip(asked, seen, strict=True) if a[0] != b)
+    print("taken for:", ", ".join(f"{a} for {b} {n}x" for (a, b), n in wrong.most_common(12)))
+    (out / "kinds.png").write_bytes(contact_sheet(sprites, columns=16, scale=2))
+    return [
+        Figure(f"asked kind is seen by the judge, {len(KINDS)} kinds, {len(asked)} sprites", f"{np.mean(right):.1%}", "70 %"),
+        Figure(f"the judge itself, on {judge.held_out} held-out real tiles", f"{judge.accuracy:.1%}", ""),
+    ], sprites
+
+
+def ground_left(sprite: Sprite) -> bool:
+    """Whether the cut-out failed: nothing or nearly nothing was cut, or a pixel of nearly the key's colour is left."""
+    opaque = sprite.rgba[..., 3] > 0
+    away = np.linalg.norm(comparable(sprite.rgba[..., :3]) - comparable(np.array((255, 0, 255), np.uint8)), axis=-1)
+    return bool(opaque.mean() > 0.97 or (opaque & (away < _KEY_NEAR)).any())
+
+
+def seam_figure(artist: Artist, out: Path) -> Figure:
+    """The step over the wrapped edge against the steps inside, on both axes, of floors and walls drawn to tile."""
+    prompts, seeds = [m for m in MATERIALS for _ in range(4)], [s for _ in MATERIALS for s in range(1, 5)]
+    with seamless(artist.pipeline):
+        renders = artist.renders(prompts, seeds)
+    ratios = [seam_ratio(r) for r in renders]
+    tiled = [Sprite(np.dstack([np.tile(r, (2, 2, 1)), np.full((64, 64), 255, np.uint8)]), ()) for r in renders[::4]]
+    (out / "floors.png").write_bytes(contact_sheet(tiled, columns=6, scale=2))
+    print("seam, each:", ", ".join(f"{m} {np.mean(ratios[4 * i : 4 * i + 4]):.2f}" for i, m in enumerate(MATERIALS)))
+    return Figure(f"seam of wrapped floors and walls, mean of {len(ratios)} (1 is none)", f"{np.mean(ratios):.3f}", "below 1.15")
+
+
+def seam_ratio(rgb: NDArray[np.uint8]) -> float:
+    """Mean step over the wrapped edge, divided by the mean step between neighbours inside; both axes."""
+    x = rgb.astype(np.float64)
+    over = np.abs(x[0] - x[-1]).mean() + np.abs(x[:, 0] - x[:, -1]).mean()
+    inside = np.abs(np.diff(x, axis=0)).mean() + np.abs(np.diff(x, axis=1)).mean()
+    return float(over / max(inside, 1e-6))
+
+
+def copies_figure(sprites: list[Sprite], tiles: list[Tile], out: Path) -> Figure:
+    """The share of drawings that are nearly a picture of the training."""
+    learnt = np.stack([e.tile.rgb for e in examples(tiles)]).reshape(-1, SIZE * SIZE, 3)
+    nearest = []
+    for sprite in sprites:
+        opaque = (sprite.rgba[..., 3] > 0).reshape(-1)
+        flat = np.where(opaque[:, None], sprite.rgba[..., :3].reshape(-1, 3), np.array((255, 0, 255))).astype(np.int16)
+        either = opaque | (learnt != (255, 0, 255)).any(-1)
+        away = (np.abs(learnt - flat).mean(-1) * either).sum(1) / either.sum(1)
+        nearest.append((float(away.min()), int(away.argmin())))
+    order = np.argsort([a for a, _ in nearest])[:12]
+    full = np.full((SIZE, SIZE), 255, np.uint8)
+    pairs = [p for i in order for p in (sprites[i], Sprite(np.dstack([learnt[nearest[i][1]].reshape(SIZE, SIZE, 3), full]), ()))]
+    (out / "nearest.png").write_bytes(contact_sheet(pairs, columns=8, scale=2))
+    away = np.array([a for a, _ in nearest])
+    print(f"nearest training picture, difference: median {np.median(away):.1f}, smallest {away.min():.1f} of 255")
+    return Figure(
+        f"nearly copies of a training picture (below {NEAR:g} of 255), {len(sprites)} sprites",
+        f"{(away < NEAR).mean():.1%}",
+        "told",
+    )
+
+
+def speed_figures() -> list[Figure]:
+    """Times and memory of a fresh process."""
+    code = f"import sys; sys.path.insert(0, {str(HERE)!r}); from tiny_sdxl import speed; speed()"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    load, one, eight, peak, imports = (float(x) for x in done.stdout.split()[-5:])
+    folder = embedded().folder
+    weights = sum(f.stat().st_size for f in folder.rglob("*.safetensors")) / 1e6
+    return [
+        Figure("seconds for one sprite, warm", f"{one:.2f}", "about 1"),
+        Figure("seconds a sprite in a batch of 8", f"{eight / 8:.2f}", ""),
+        Figure("seconds to import torch and diffusers, then to load the model", f"{imports:.1f}, {load:.1f}", ""),
+        Figure("peak memory of a process that draws 8", f"{peak:.0f} MB", ""),
+        Figure("weights", f"{weights:.1f} MB", "40 MB"),
+    ]
+
+
+def speed() -> None:
+    """Run in a fresh process: load, draw one, draw eight; prints the figures. The imports are timed in a process of their own."""
+    started = time.monotonic()
+    code = "import torch, diffusers; from diffusers import StableDiffusionXLPipeline"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    imports = time.monotonic() - started
+    started = time.monotonic()
+    artist = Artist()
+    load = time.monotonic() - started
+    artist.sprites(["a red potion"], [1])
+    ones = []
+    for i in range(5):
+        started = time.monotonic()
+        artist.sprites(["a red potion"], [i])
+        ones.append(time.monotonic() - started)
+    started = time.monotonic()
+    artist.sprites(["a red potion"] * 8, list(range(8)))
+    eight = time.monotonic() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(load, float(np.median(ones)), eight, peak, imports)
+
+
+def unseen(artist: Artist, out: Path) -> None:
+    """Prompts that nothing was trained or tuned on, on one sheet."""
+    prompts = (HERE / "tiny_sdxl_prompts.txt").read_text().splitlines()
+    (out / "unseen.png").write_bytes(contact_sheet(artist.sprites(prompts, [1] * len(prompts)), columns=10, scale=3))
+
+
+def table(figures: list[Figure]) -> str:
+    """The figures as a Markdown table."""
+    rows = [f"| {f.what} | {f.value} | {f.wanted} |" for f in figures]
+    return "\n".join(["| measured | value | wanted |", "|---|---|---|", *rows])
+
+
+def main() -> None:
+    """Measure all and print."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--tiles", type=Path, required=True, help="the tile release: a folder or its zip")
+    p.add_argument("--out", type=Path, default=HERE / "tiny_sdxl", help="where the pictures go")
+    a = p.parse_args()
+    a.out.mkdir(exist_ok=True)
+    artist = Artist()
+    tiles = read_tiles(a.tiles)
+    colour, coloured = colour_figure(artist, a.out)
+    objects, sprites = object_figures(artist, tiles, a.out)
+    things = coloured + sprites
+    clean = 1 - np.mean([ground_left(s) for s in things])
+    unseen(artist, a.out)
+    figures = [
+        colour, *objects, Figure(f"ground cut out cleanly, {len(things)} sprites", f"{clean:.1%}", "98 %"),
+        seam_figure(artist, a.out), copies_figure(sprites, tiles, a.out), *speed_figures(),
+    ]  # fmt: skip
+    print(table(figures))
+    with Image.open(a.out / "kinds.png") as sheet:
+        print(f"{artist.model.steps} steps, guidance {artist.model.guidance:g}; pictures in {a.out}, kinds.png is {sheet.size}")
+
+
+if __name__ == "__main__":
+    main()
