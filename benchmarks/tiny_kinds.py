@@ -71,7 +71,8 @@ def _split(tiles: list[Tile]) -> tuple[list[tuple[Tile, int]], list[tuple[Tile, 
     """Tiles with the index of their kind: to train on, and real ones held out, by design."""
     known = [(t, _ALSO.get(t.subject.name, t.subject.name)) for t in tiles]
     labelled = [(t, KINDS.index(name)) for t, name in known if name in KINDS]
-    train, held = [], []
+    train: list[tuple[Tile, int]] = []
+    held: list[tuple[Tile, int]] = []
     seen: dict[int, dict[str, int]] = {}
     for tile, kind in labelled:
         designs = seen.setdefault(kind, {})

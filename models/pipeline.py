@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import diffusers
@@ -14,6 +15,7 @@ from diffusers import DPMSolverMultistepScheduler, StableDiffusionXLPipeline
 from numpy.typing import NDArray
 
 from dgx_pixels.models.catalogue import BaseModel, ModelError, check_weights, weights_sha256
+from dgx_pixels.models.seamless import seamless
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ class RenderRequest:
     seed: int
     steps: int
     guidance: float
+    seamless: bool
+    """Whether opposite edges are to continue each other, see `seamless.seamless`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +112,7 @@ class Renderer:
             on_step(i + 1, request.steps)
             return kwargs
 
-        with torch.inference_mode():
+        with torch.inference_mode(), seamless(pipeline) if request.seamless else nullcontext():
             images = pipeline(
                 prompt=request.prompt,
                 negative_prompt=request.negative_prompt or None,  # None, not "": it becomes zeros, as the model has learnt

@@ -31,6 +31,7 @@ _CENTRE = np.zeros((SIZE, SIZE), np.bool_)
 _CENTRE[20:24, 13:18] = True
 _BORDER = np.ones((SIZE, SIZE), np.bool_)
 _BORDER[1:-1, 1:-1] = False
+_LEAST = 60  # opaque pixels
 _NATURAL = 0.4
 """Share of the draws that show a thing in the colours it was drawn in; the rest is shared by its recoloured copies."""
 
@@ -52,17 +53,11 @@ def read_tiles(source: Path) -> list[Tile]:
     Raises FileNotFoundError.
     """
     files = _files(source)
-    tiles = []
-    for path in sorted(files):
-        subject = subject_of(path)
-        picture = _picture(files[path]) if subject is not None else None
-        if subject is None or picture is None:
-            continue
-        rgba = np.array(picture)
-        if rgba.shape == (SIZE, SIZE, 4) and (rgba[..., 3] > 127).sum() >= 60:
-            tiles.append(_tile(path, rgba, subject, further_words(path, subject.nouns)))
+    named = [(path, subject) for path in sorted(files) if (subject := subject_of(path)) is not None]
+    tiles = [_tile(path, _picture(files[path]), subject, further_words(path, subject.nouns)) for path, subject in named]
     made = [*people(sorted(files), lambda path: _picture(files[path])), *drawn()]
-    return tiles + [_tile(f"made/{i:04}", np.array(picture), SUBJECTS[name], ()) for i, (name, picture) in enumerate(made)]
+    tiles += [_tile(f"made/{i:04}", picture, SUBJECTS[name], ()) for i, (name, picture) in enumerate(made)]
+    return [tile for tile in tiles if tile is not None]
 
 
 def _files(source: Path) -> dict[str, bytes]:
@@ -77,7 +72,11 @@ def _picture(data: bytes) -> Image.Image:
         return image.convert("RGBA")
 
 
-def _tile(path: str, rgba: NDArray[np.uint8], subject: Subject, extra: tuple[str, ...]) -> Tile:
+def _tile(path: str, picture: Image.Image, subject: Subject, extra: tuple[str, ...]) -> Tile | None:
+    """The picture as it is learnt, or None if it is of another size or shows next to nothing."""
+    rgba = np.array(picture)
+    if rgba.shape != (SIZE, SIZE, 4) or (rgba[..., 3] > 127).sum() < _LEAST:
+        return None
     rgb, opaque = _flatten(rgba, subject)
     return Tile(path, rgb, opaque, subject, extra)
 

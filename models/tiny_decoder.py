@@ -26,7 +26,7 @@ NOISE = 0.1
 """Standard deviation of the noise on latents, whose own is 1."""
 
 
-def train(data: Path, work: Path, steps: int, seed: int = 0) -> None:
+def train(data: Path, work: Path, steps: int, seed: int = 0, save_every: int = 500) -> None:
     """Train up to `steps`, from the start or from where `work/decoder.pt` stands."""
     found = examples(read_tiles(data))
     vae = AutoencoderKL.from_pretrained(work / "vae", local_files_only=True)
@@ -54,7 +54,7 @@ def train(data: Path, work: Path, steps: int, seed: int = 0) -> None:
         running, step = 0.99 * running + 0.01 * l1.item(), step + 1
         if step % 200 == 0:
             print(f"decoder step {step} l1 {running:.4f}", flush=True)
-        if step % 500 == 0 or step == steps:
+        if step % save_every == 0 or step == steps:
             save(work / "decoder.pt", step, parts)
     vae.eval().save_pretrained(work / "vae")
     print(f"decoder done: {step} steps", flush=True)

@@ -50,6 +50,8 @@ def recoloured(rgb: NDArray[np.uint8], opaque: NDArray[np.bool_], colour: str) -
 
 
 def _relit(light: Pixels, mean: float, wanted: float) -> Pixels:
-    """Lightness 0 to 1 bent by a power so that `mean` comes to `wanted`, contrast kept within bounds."""
+    """Lightness 0 to 1 bent by a power so that `mean` comes to `wanted`; where that would take a wild power, scaled as well."""
     power = float(np.clip(np.log(wanted) / np.log(np.clip(mean, 0.03, 0.97)), 0.15, 3.0))
-    return np.clip(light, 0.0, 1.0) ** power
+    bent: Pixels = np.clip(light, 0.0, 1.0) ** power
+    scaled: Pixels = bent * min(wanted / max(mean**power, 1e-3), 1.0)
+    return scaled

@@ -105,7 +105,7 @@ class Run:
         return {"model": self.model, "weights": self.averaged, "optimizer": self.optimizer, "chance": self.chance}
 
 
-def train(data: Path, work: Path, steps: int, peak: float = PEAK_LR, seed: int = 0) -> None:
+def train(data: Path, work: Path, steps: int, peak: float = PEAK_LR, seed: int = 0, save_every: int = 500) -> None:
     """Train up to `steps`, from the start or from where `work/unet.pt` stands."""
     found = examples(read_tiles(data))
     latents = cache_latents(AutoencoderKL.from_pretrained(work / "vae", local_files_only=True).eval(), found)
@@ -127,7 +127,7 @@ def train(data: Path, work: Path, steps: int, peak: float = PEAK_LR, seed: int =
         if step % 100 == 0:
             pace = (time.monotonic() - started) / (step - first)
             print(f"unet step {step} loss {running / (1 - 0.99 ** (step - first)):.4f}, {pace:.2f} s a step", flush=True)
-        if step % 500 == 0 or step == steps:
+        if step % save_every == 0 or step == steps:
             save(work / "unet.pt", step, run.parts, merges=run.merges)
 
 

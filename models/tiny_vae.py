@@ -48,7 +48,7 @@ def forward(vae: AutoencoderKL, x: torch.Tensor) -> tuple[torch.Tensor, torch.Te
         return vae.decode(posterior.sample()).sample.float(), posterior.kl().float().mean() / (12 * 64)
 
 
-def train(data: Path, work: Path, steps: int, seed: int = 0) -> None:
+def train(data: Path, work: Path, steps: int, seed: int = 0, save_every: int = 500) -> None:
     """Train up to `steps`, from the start or from where `work/vae.pt` stands; then write `work/vae/`."""
     found = examples(read_tiles(data))
     pictures, share = torch.from_numpy(stacked(found)), share_mixed(found)
@@ -71,7 +71,7 @@ def train(data: Path, work: Path, steps: int, seed: int = 0) -> None:
         running, step = 0.98 * running + 0.02 * l1.item(), step + 1
         if step % 100 == 0:
             print(f"vae step {step} l1 {running:.4f} kl {kl.item():.2f}", flush=True)
-        if step % 500 == 0 or step == steps:
+        if step % save_every == 0 or step == steps:
             save(work / "vae.pt", step, parts)
     vae.eval()
     with torch.no_grad():

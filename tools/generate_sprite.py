@@ -46,7 +46,7 @@ async def generate_sprite(
     category: Annotated[
         str,
         Field(
-            description="What it is in the game; the file's name begins with it.",
+            description="What it is in the game; the file's name begins with it. A 'tile' fits its own edges.",
             json_schema_extra={"enum": list(get_args(Category))},
         ),
     ] = "item",

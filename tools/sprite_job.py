@@ -95,7 +95,15 @@ async def _render(
 
         negative = ", ".join(filter(None, (request.negative_prompt, model.negative_prompt)))
         drawn = RenderRequest(
-            model, model.prompt.format(request.prompt), negative, width, height, seed, request.steps, request.guidance
+            model,
+            model.prompt.format(request.prompt),
+            negative,
+            width,
+            height,
+            seed,
+            request.steps,
+            request.guidance,
+            seamless=request.seamless,
         )
         return renderer.render(drawn, step)
 

@@ -42,6 +42,8 @@ class SpriteRequest(BaseModel):
     steps: int
     guidance: float
     model: str
+    seamless: bool
+    """Whether it is drawn to continue over its own edges; only tiles are."""
     publish: bool
     overwrite: bool
 
@@ -98,7 +100,8 @@ def sprite_request(
         prompt=prompt, negative_prompt=negative_prompt.strip(), name=name, category=read_category(category),
         width=width, height=height, variants=variants, colors=colors, palette=locked,
         transparent=transparent if transparent is not None else category not in _FILLS_ITS_SQUARE,
-        seed=seed, steps=steps, guidance=guidance, model=model.id, publish=publish, overwrite=overwrite,
+        seed=seed, steps=steps, guidance=guidance, model=model.id, seamless=category == "tile", publish=publish,
+        overwrite=overwrite,
     )  # fmt: skip
 
 
