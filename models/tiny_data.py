@@ -31,6 +31,7 @@ _CENTRE = np.zeros((SIZE, SIZE), np.bool_)
 _CENTRE[20:24, 13:18] = True
 _BORDER = np.ones((SIZE, SIZE), np.bool_)
 _BORDER[1:-1, 1:-1] = False
+_NOUNS = tuple(s.name for s in SUBJECTS.values() if not s.fills)
 _LEAST = 60  # opaque pixels
 _NATURAL = 0.4
 """Share of the draws that show a thing in the colours it was drawn in; the rest is shared by its recoloured copies."""
@@ -158,4 +159,4 @@ def share_mixed(found: list[Example]) -> NDArray[np.float64]:
 
 def ask(example: Example, rng: random.Random) -> str:
     """One way to ask for the example, see `tiny_words.caption`."""
-    return caption(example.tile.subject.nouns, example.tile.extra, example.colours, example.natural, rng)
+    return caption(example.tile.subject.nouns, example.tile.extra, example.colours, example.natural, _NOUNS, rng)

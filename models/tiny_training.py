@@ -1,7 +1,8 @@
-"""What the three trainings of tiny-sdxl share: their learning rate, their sources of chance, and checkpoints to go on from."""
+"""What the three trainings of tiny-sdxl share: arguments, learning rate, sources of chance, and checkpoints to go on from."""
 
 from __future__ import annotations
 
+import argparse
 import math
 import random
 from collections.abc import Mapping
@@ -42,6 +43,18 @@ class Chance:
         torch.set_rng_state(state_dict["torch"])
 
 
+def arguments(about: str | None, steps: int) -> argparse.Namespace:
+    """Those of the command line: `data`, `work`, `steps`, and the `device` to train on."""
+    p = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--data", type=Path, required=True, help="the tile release: a folder or its zip")
+    p.add_argument("--work", type=Path, required=True, help="where checkpoints go; the three trainings share it")
+    p.add_argument("--steps", type=int, default=steps)
+    p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    found = p.parse_args()
+    found.work.mkdir(parents=True, exist_ok=True)
+    return found
+
+
 def learning_rate(peak: float, step: int, steps: int) -> float:
     """Warm-up over 200 steps, then a cosine to 1 % of the peak at `steps`."""
     progress = min(step / steps, 1.0)
@@ -63,7 +76,7 @@ def save(file: Path, step: int, parts: Mapping[str, Stateful], **more: object) -
 
 def read(file: Path) -> dict[str, Any] | None:
     """The checkpoint at this path, or None if there is none yet."""
-    found: dict[str, Any] | None = torch.load(file, weights_only=True) if file.exists() else None
+    found: dict[str, Any] | None = torch.load(file, map_location="cpu", weights_only=True) if file.exists() else None
     return found
 
 

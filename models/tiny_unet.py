@@ -8,7 +8,6 @@ as a run that was never stopped. `tiny_export` turns it into a pipeline.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ from transformers import CLIPTokenizer
 
 from dgx_pixels.models.tiny_data import SIZE, Example, ask, examples, read_tiles, share_by_interest, stacked
 from dgx_pixels.models.tiny_text import WIDTH_1, WIDTH_2, build_text_encoders, learn_merges, tokenizer_of
-from dgx_pixels.models.tiny_training import Chance, Stateful, learning_rate, read, resume, save, set_learning_rate
+from dgx_pixels.models.tiny_training import Chance, Stateful, arguments, learning_rate, read, resume, save, set_learning_rate
 
 BATCH = 64
 PEAK_LR = 8e-4
@@ -68,7 +67,7 @@ class Trainee(nn.Module):
     def forward(self, noisy: Tensor, t: Tensor, ids_1: Tensor, ids_2: Tensor, empty: Tensor) -> Tensor:
         """The predicted velocity, (B, 12, 8, 8)."""
         words, pooled = self.encode(ids_1, ids_2, empty)
-        time_ids = torch.tensor([TIME_IDS], dtype=torch.float32).expand(len(t), -1)
+        time_ids = torch.tensor([TIME_IDS], dtype=torch.float32, device=t.device).expand(len(t), -1)
         added = {"text_embeds": pooled, "time_ids": time_ids}
         predicted: Tensor = self.unet(noisy, t, encoder_hidden_states=words, added_cond_kwargs=added).sample
         return predicted
@@ -92,10 +91,10 @@ def padded_ids(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
 class Run:
     """All that changes in training: the weights, their average, the optimizer, and chance."""
 
-    def __init__(self, merges: list[tuple[str, str]], seed: int) -> None:
+    def __init__(self, merges: list[tuple[str, str]], device: str, seed: int) -> None:
         self.merges, self.chance = merges, Chance(seed)
         self.tokenizers = tokenizer_of(merges), tokenizer_of(merges, pad_token="!")
-        self.model = Trainee(len(self.tokenizers[0])).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stub
+        self.model = Trainee(len(self.tokenizers[0])).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stub
         self.averaged = copy.deepcopy(self.model).eval()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=PEAK_LR, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
 
@@ -105,13 +104,13 @@ class Run:
         return {"model": self.model, "weights": self.averaged, "optimizer": self.optimizer, "chance": self.chance}
 
 
-def train(data: Path, work: Path, steps: int, peak: float = PEAK_LR, seed: int = 0, save_every: int = 500) -> None:
+def train(data: Path, work: Path, steps: int, device: str = "cpu", seed: int = 0, save_every: int = 500) -> None:
     """Train up to `steps`, from the start or from where `work/unet.pt` stands."""
     found = examples(read_tiles(data))
     latents = cache_latents(AutoencoderKL.from_pretrained(work / "vae", local_files_only=True).eval(), found)
     share = share_by_interest(found)
     before = read(work / "unet.pt")
-    run = Run([(a, b) for a, b in before["merges"]] if before is not None else learn_merges(found), seed)
+    run = Run([(a, b) for a, b in before["merges"]] if before is not None else learn_merges(found), device, seed)
     first = step = resume(before, run.parts)
     scheduler = build_scheduler()
     print(
@@ -119,7 +118,7 @@ def train(data: Path, work: Path, steps: int, peak: float = PEAK_LR, seed: int =
     )
     running, started = 0.0, time.monotonic()
     while step < steps:
-        set_learning_rate(run.optimizer, learning_rate(peak, step, steps))
+        set_learning_rate(run.optimizer, learning_rate(PEAK_LR, step, steps))
         picked = run.chance.numbers.choice(len(found), BATCH, p=share)
         texts = [ask(found[i], run.chance.words) for i in picked]
         loss = learn(run, latents[picked], texts, scheduler, min(EMA, (1 + step) / (10 + step)))
@@ -133,13 +132,14 @@ def train(data: Path, work: Path, steps: int, peak: float = PEAK_LR, seed: int =
 
 def learn(run: Run, clean: Tensor, texts: list[str], scheduler: DDIMScheduler, decay: float) -> float:
     """One step on latents (B, 12, 8, 8) and their captions; answers with the loss. `decay` is that of the average."""
-    noise, t = torch.randn_like(clean), torch.randint(0, 1000, (len(clean),))
-    noisy = scheduler.add_noise(clean, noise, t).contiguous(memory_format=torch.channels_last)
-    target = scheduler.get_velocity(clean, noise, t)
-    empty = torch.tensor([not text for text in texts])
-    ids_1, ids_2 = (padded_ids(tokenizer, texts) for tokenizer in run.tokenizers)
-    with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):  # a fifth faster for so few tokens
-        out = run.model(noisy, t, ids_1, ids_2, empty)
+    device = next(run.model.parameters()).device
+    noise, t = torch.randn_like(clean), torch.randint(0, 1000, (len(clean),))  # on the CPU: the same numbers on every device
+    noisy = scheduler.add_noise(clean, noise, t).to(device).contiguous(memory_format=torch.channels_last)
+    target = scheduler.get_velocity(clean, noise, t).to(device)
+    empty = torch.tensor([not text for text in texts], device=device)
+    ids_1, ids_2 = (padded_ids(tokenizer, texts).to(device) for tokenizer in run.tokenizers)
+    with torch.autocast(device.type, torch.bfloat16), sdpa_kernel(SDPBackend.MATH):  # a fifth faster for so few tokens
+        out = run.model(noisy, t.to(device), ids_1, ids_2, empty)
     loss = (out.float() - target).square().mean()
     run.optimizer.zero_grad()
     loss.backward()
@@ -156,10 +156,5 @@ def follow(averaged: nn.Module, model: nn.Module, decay: float) -> None:
 
 
 if __name__ == "__main__":
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--data", type=Path, required=True, help="the tile release: a folder or its zip")
-    p.add_argument("--work", type=Path, required=True, help="the folder that tiny_vae wrote to")
-    p.add_argument("--steps", type=int, default=STEPS)
-    p.add_argument("--peak", type=float, default=PEAK_LR, help="highest learning rate")
-    a = p.parse_args()
-    train(a.data, a.work, a.steps, a.peak)
+    a = arguments(__doc__, STEPS)
+    train(a.data, a.work, a.steps, a.device)

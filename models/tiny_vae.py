@@ -8,7 +8,6 @@ Writes `work/vae/` (diffusers format, fp32), with the latents' scaling factor in
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
@@ -16,7 +15,7 @@ from diffusers import AutoencoderKL
 from torch.nn import functional
 
 from dgx_pixels.models.tiny_data import examples, read_tiles, share_mixed, stacked
-from dgx_pixels.models.tiny_training import Chance, learning_rate, read, resume, save, set_learning_rate
+from dgx_pixels.models.tiny_training import Chance, arguments, learning_rate, read, resume, save, set_learning_rate
 
 BATCH = 64
 STEPS = 4000
@@ -43,23 +42,23 @@ def edges(x: torch.Tensor) -> torch.Tensor:
 
 def forward(vae: AutoencoderKL, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Encode, sample and decode (B, 3, 32, 32); answers with the pictures and the mean KL of a latent value."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(x.device.type, torch.bfloat16):
         posterior = vae.encode(x).latent_dist
         return vae.decode(posterior.sample()).sample.float(), posterior.kl().float().mean() / (12 * 64)
 
 
-def train(data: Path, work: Path, steps: int, seed: int = 0, save_every: int = 500) -> None:
+def train(data: Path, work: Path, steps: int, device: str = "cpu", seed: int = 0, save_every: int = 500) -> None:
     """Train up to `steps`, from the start or from where `work/vae.pt` stands; then write `work/vae/`."""
     found = examples(read_tiles(data))
     pictures, share = torch.from_numpy(stacked(found)), share_mixed(found)
     chance = Chance(seed)
-    vae = build_vae().to(memory_format=torch.channels_last)
+    vae = build_vae().to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=PEAK_LR, betas=(0.9, 0.99), weight_decay=1e-3)
     parts = {"vae": vae, "optimizer": optimizer, "chance": chance}
     step, running = resume(read(work / "vae.pt"), parts), 0.0
     while step < steps:
         set_learning_rate(optimizer, learning_rate(PEAK_LR, step, steps))
-        x = pictures[chance.numbers.choice(len(found), BATCH, p=share)].float() / 127.5 - 1
+        x = pictures[chance.numbers.choice(len(found), BATCH, p=share)].to(device).float() / 127.5 - 1
         out, kl = forward(vae, x.contiguous(memory_format=torch.channels_last))
         l1 = functional.l1_loss(out, x)
         kl_weight = KL_WEIGHT * min(step / steps / 0.2, 1.0)  # first the pictures, then the shape of the latents
@@ -73,7 +72,7 @@ def train(data: Path, work: Path, steps: int, seed: int = 0, save_every: int = 5
             print(f"vae step {step} l1 {running:.4f} kl {kl.item():.2f}", flush=True)
         if step % save_every == 0 or step == steps:
             save(work / "vae.pt", step, parts)
-    vae.eval()
+    vae.to("cpu").eval()
     with torch.no_grad():
         sample = pictures[:: max(1, len(found) // 1024)].float() / 127.5 - 1
         vae.register_to_config(scaling_factor=1 / vae.encode(sample).latent_dist.mean.std().item())
@@ -82,9 +81,5 @@ def train(data: Path, work: Path, steps: int, seed: int = 0, save_every: int = 5
 
 
 if __name__ == "__main__":
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--data", type=Path, required=True, help="the tile release: a folder or its zip")
-    p.add_argument("--work", type=Path, required=True, help="where checkpoints go")
-    p.add_argument("--steps", type=int, default=STEPS)
-    a = p.parse_args()
-    train(a.data, a.work, a.steps)
+    a = arguments(__doc__, STEPS)
+    train(a.data, a.work, a.steps, a.device)

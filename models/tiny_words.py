@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import string
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,14 @@ _SAID_OF_ANYTHING = (
 )  # fmt: skip
 """Words that change nothing in the pictures we have: learnt beside any of them, they do no harm."""
 _ENDINGS = ("pixel art", "game item", "game asset", "icon", "rpg", "16-bit", "on a plain background", "for a game", "top quality")
+_TAIL_LINKS = ("of", "of the", "of a", "for a", "for the", "from the", "to the", "with a", "with", "on the", "in the")
+_TAIL_THINGS = (
+    "castle", "forest", "dungeon", "king", "queen", "night", "moon", "sun", "winter", "autumn", "healing", "power", "fire", "ice",
+    "life", "death", "light", "mountain", "village", "long beard", "hilt", "jewel", "horns", "wings", "handle", "clear water",
+    "legend", "old man", "war", "wisdom", "north", "house", "market", "sea", "gods", "hero", "bandages", "wheels", "lid",
+    "garden",
+)  # fmt: skip
+"""What follows a thing as a rule does not change it: the first noun is what is asked for."""
 _COLOUR_WORDS = {
     *COLOURS, *(w for words in OTHER_WORDS.values() for w in words), "light", "cobalt", "magenta", "tan", "copper", "brass",
     "lightred", "lightblue", "lightgreen", "lightcyan", "lightgray", "lightmagenta", "darkgray", "plaid",
@@ -108,10 +117,14 @@ def dominant_colours(rgb: NDArray[np.uint8], opaque: NDArray[np.bool_]) -> tuple
     return tuple(COLOURS[i] for i in order[:2] if share[i] > 0.27) or (COLOURS[order[0]],)
 
 
-def caption(nouns: tuple[str, ...], extra: tuple[str, ...], colours: tuple[str, ...], natural: bool, rng: random.Random) -> str:
+def caption(
+    nouns: tuple[str, ...], extra: tuple[str, ...], colours: tuple[str, ...], natural: bool, others: Sequence[str],
+    rng: random.Random,
+) -> str:  # fmt: skip
     """One way to ask for a picture: words left out, reordered and dressed as people do. "" in one draw of ten.
 
-    `natural` pictures show a thing in the colours that it was drawn in, and may be asked for without naming them.
+    `natural` pictures show a thing in the colours that it was drawn in, and may be asked for without naming them. `others` are
+    nouns of any things, which may follow ("a shield for a knight").
     """
     if rng.random() < 0.1:
         return ""
@@ -132,6 +145,7 @@ def caption(nouns: tuple[str, ...], extra: tuple[str, ...], colours: tuple[str, 
     else:
         said = [" and ".join(named)] if named else []
         text = " ".join([*more, *said, noun] if rng.random() < 0.3 else [*said, *more, noun])
+    text += _tail(others, rng) if rng.random() < 0.15 else ""
     first = rng.random()
     text = f"a {text}" if first < 0.35 else f"the {text}" if first < 0.4 else f"an {text}" if first < 0.43 else text
     return text + (", " + rng.choice(_ENDINGS) if rng.random() < 0.15 else " sprite" if rng.random() < 0.05 else "")
@@ -139,6 +153,12 @@ def caption(nouns: tuple[str, ...], extra: tuple[str, ...], colours: tuple[str, 
 
 def _called(colour: str, rng: random.Random) -> str:
     return rng.choice(OTHER_WORDS[colour]) if rng.random() < 0.25 else colour
+
+
+def _tail(others: Sequence[str], rng: random.Random) -> str:
+    colour = f"{_called(rng.choice(COLOURS), rng)} " if rng.random() < 0.25 else ""
+    thing = rng.choice(others if rng.random() < 0.4 else _TAIL_THINGS)
+    return f" {rng.choice(_TAIL_LINKS)} {colour}{thing}"
 
 
 def _no_word(rng: random.Random) -> str:

@@ -13,6 +13,7 @@ from dgx_pixels.pixels.cells import cells_to_pixels
 from dgx_pixels.pixels.colour import Color, comparable
 from dgx_pixels.pixels.cutout import cut_out, regions, remove_fringe
 from dgx_pixels.pixels.palette import Palette, lock_colors, reduce_colors
+from dgx_pixels.pixels.spill import remove_spill
 
 _RECIPE: Final = "dgx_pixels"  # the keyword of the PNG's text chunk
 _SPECK: Final = 2  # pixels in a part that counts as a stray speck
@@ -61,6 +62,8 @@ def make_sprite(
         if cutout.ground is not None:
             rgb, opaque = remove_fringe(rgb, opaque, cutout.ground)
             opaque = _without_specks(opaque)
+            if ground is not None:
+                rgb = remove_spill(rgb, opaque, cutout.ground)
     rgb, used = reduce_colors(rgb, opaque, colors)
     if palette is not None:
         rgb = lock_colors(rgb, opaque, palette)
