@@ -99,7 +99,7 @@ def train_judge(tiles: list[Tile], steps: int = 900, seed: int = 0) -> Judge:
     share = 1 / np.bincount(kinds, minlength=len(KINDS))[kinds]
     made = np.array([t.path.startswith("made/") for t, _ in train])
     share = np.where(made, 0.3 * share, share)
-    network = _network()
+    network = _network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stub
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=5e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     for _ in range(steps):
@@ -108,7 +108,9 @@ def train_judge(tiles: list[Tile], steps: int = 900, seed: int = 0) -> Judge:
         if rng.random() < 0.5:
             x = x.flip(3)
         x = torch.roll(x, (int(rng.integers(-3, 4)), int(rng.integers(-3, 4))), (2, 3)) + 0.05 * torch.randn_like(x)
-        loss = functional.cross_entropy(network(x), torch.from_numpy(kinds[picked]), label_smoothing=0.1)
+        with torch.autocast("cpu", torch.bfloat16):  # on a CPU that has it, three times as fast
+            seen = network(x.contiguous(memory_format=torch.channels_last))
+        loss = functional.cross_entropy(seen.float(), torch.from_numpy(kinds[picked]), label_smoothing=0.1)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub lacks the type
         optimizer.step()
