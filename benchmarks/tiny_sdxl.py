@@ -40,6 +40,16 @@ MATERIALS = (
 )  # fmt: skip
 WAYS = ("a {}", "{}", "the {} for a game", "{}, pixel art", "an old {}", "a {} sprite", "one {}", "a mighty {}")
 """Ways to ask for a kind, so that the figure does not hang on one wording."""
+WORDS = (
+    ("a flask", "potion"), ("blades", "sword"), ("hatchet", "axe"), ("a longbow", "bow"), ("bucklers", "shield"),
+    ("helm", "helmet"), ("a gown", "robe"), ("necklace", "amulet"), ("stave", "staff"), ("parchment", "scroll"), ("a tome", "book"),
+    ("money", "coins"), ("drake", "dragon"), ("bones", "skeleton"), ("a tarantula", "spider"), ("fiends", "demon"), ("ooze", "slime"),
+    ("phantom", "ghost"), ("the sorcerer", "wizard"), ("paladin", "knight"), ("shrine", "altar"), ("oak", "tree"),
+    ("potion in crimson", "potion"), ("a dragon that is emerald", "dragon"), ("shield, blue", "shield"), ("AXE!!!", "axe"),
+    ("xyzzy sword", "sword"), ("a quantum helmet", "helmet"), ("spider of Madagascar", "spider"), ("overpriced robe", "robe"),
+    ("a book about cats", "book"), ("fountain with a dragon", "fountain"), ("please draw me a door", "door"),
+)  # fmt: skip
+"""Other words, plurals, other order, words it cannot know; and what should be seen."""
 NEAR = 14.0
 """Mean difference in 8-bit levels over the pixels of either sprite, below which a drawing counts as nearly a copy."""
 _NEAR, _SAME = 0.12, 0.04  # in OKLab: what is this near to the key colour is ground that was left
@@ -105,9 +115,15 @@ def object_figures(artist: Artist, tiles: list[Tile], out: Path) -> tuple[list[F
     print("kind, each:", ", ".join(f"{k} {v:.0%}" for k, v in per.items()))
     wrong = Counter((a[0], b) for a, b in zip(asked, seen, strict=True) if a[0] != b)
     print("taken for:", ", ".join(f"{a} for {b} {n}x" for (a, b), n in wrong.most_common(12)))
+    worded = artist.sprites([text for text, _ in WORDS for _ in range(2)], [1, 2] * len(WORDS))
+    named = judge.names([s.rgba for s in worded])
+    wanted = [kind for _, kind in WORDS for _ in range(2)]
+    understood = float(np.mean([a == b for a, b in zip(wanted, named, strict=True)]))
+    print("words, taken for another:", ", ".join(f"{WORDS[i // 2][0]}: {b}" for i, b in enumerate(named) if b != wanted[i]))
     (out / "kinds.png").write_bytes(contact_sheet(sprites, columns=16, scale=2))
     return [
         Figure(f"asked kind is seen by the judge, {len(KINDS)} kinds, {len(asked)} sprites", f"{np.mean(right):.1%}", "70 %"),
+        Figure(f"the same for synonyms, plurals, other order, unknown words, {len(worded)} sprites", f"{understood:.1%}", ""),
         Figure(f"the judge itself, on {judge.held_out} held-out real tiles", f"{judge.accuracy:.1%}", ""),
     ], sprites
 
