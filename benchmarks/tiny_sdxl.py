@@ -42,12 +42,13 @@ WAYS = ("a {}", "{}", "the {} for a game", "{}, pixel art", "an old {}", "a {} s
 """Ways to ask for a kind, so that the figure does not hang on one wording."""
 WORDS = (
     ("a flask", "potion"), ("blades", "sword"), ("hatchet", "axe"), ("a longbow", "bow"), ("bucklers", "shield"),
-    ("helm", "helmet"), ("a gown", "robe"), ("necklace", "amulet"), ("stave", "staff"), ("parchment", "scroll"), ("a tome", "book"),
-    ("money", "coins"), ("drake", "dragon"), ("bones", "skeleton"), ("a tarantula", "spider"), ("fiends", "demon"), ("ooze", "slime"),
-    ("phantom", "ghost"), ("the sorcerer", "wizard"), ("paladin", "knight"), ("shrine", "altar"), ("oak", "tree"),
-    ("potion in crimson", "potion"), ("a dragon that is emerald", "dragon"), ("shield, blue", "shield"), ("AXE!!!", "axe"),
-    ("xyzzy sword", "sword"), ("a quantum helmet", "helmet"), ("spider of Madagascar", "spider"), ("overpriced robe", "robe"),
-    ("a book about cats", "book"), ("fountain with a dragon", "fountain"), ("please draw me a door", "door"),
+    ("helm", "helmet"), ("a gown", "robe"), ("necklace", "amulet"), ("stave", "staff"), ("parchment", "scroll"),
+    ("a tome", "book"), ("money", "coins"), ("drake", "dragon"), ("bones", "skeleton"), ("a tarantula", "spider"),
+    ("fiends", "demon"), ("ooze", "slime"), ("phantom", "ghost"), ("the sorcerer", "wizard"), ("paladin", "knight"),
+    ("shrine", "altar"), ("oak", "tree"), ("potion in crimson", "potion"), ("a dragon that is emerald", "dragon"),
+    ("shield, blue", "shield"), ("AXE!!!", "axe"), ("xyzzy sword", "sword"), ("a quantum helmet", "helmet"),
+    ("spider of Madagascar", "spider"), ("overpriced robe", "robe"), ("a book about cats", "book"),
+    ("fountain with a dragon", "fountain"), ("please draw me a door", "door"),
 )  # fmt: skip
 """Other words, plurals, other order, words it cannot know; and what should be seen."""
 NEAR = 14.0
