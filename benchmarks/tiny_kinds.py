@@ -86,24 +86,32 @@ def _rgba(rgb: NDArray[np.uint8], opaque: NDArray[np.bool_]) -> NDArray[np.uint8
     return np.dstack([rgb, np.where(opaque, 255, 0)]).astype(np.uint8)
 
 
-def train_judge(tiles: list[Tile], steps: int = 900, seed: int = 0) -> Judge:
+def train_judge(tiles: list[Tile], steps: int = 900) -> Judge:
+    """Two networks: one that has not seen the held-out designs says how good the way is, the judge itself has seen all tiles."""
+    train, held = _split(tiles)
+    network = _fit(train, steps)
+    named = Judge(network, 0.0, 0).names([_rgba(t.rgb, t.opaque) for t, _ in held])
+    right = [name == KINDS[kind] for name, (_, kind) in zip(named, held, strict=True)]
+    return Judge(_fit(train + held, steps), float(np.mean(right)), len(held))
+
+
+def _fit(labelled: list[tuple[Tile, int]], steps: int, seed: int = 0) -> nn.Module:
     """Train on real tiles and dressed people, every kind as often, in all colours, mirrored and moved by up to 3 pixels."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    train, held = _split(tiles)
     copies = [
         torch.stack([_input(_rgba(rgb, t.opaque)) for rgb in (t.rgb, *(recoloured(t.rgb, t.opaque, c) for c in COLOURS))])
-        for t, _ in train
+        for t, _ in labelled
     ]
-    kinds = np.array([k for _, k in train])
+    kinds = np.array([k for _, k in labelled])
     share = 1 / np.bincount(kinds, minlength=len(KINDS))[kinds]
-    made = np.array([t.path.startswith("made/") for t, _ in train])
+    made = np.array([t.path.startswith("made/") for t, _ in labelled])
     share = np.where(made, 0.3 * share, share)
     network = _network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stub
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=5e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     for _ in range(steps):
-        picked = rng.choice(len(train), 64, p=share / share.sum())
+        picked = rng.choice(len(labelled), 64, p=share / share.sum())
         x = torch.stack([copies[i][0 if rng.random() < 0.4 else rng.integers(1, 13)] for i in picked])
         if rng.random() < 0.5:
             x = x.flip(3)
@@ -115,7 +123,4 @@ def train_judge(tiles: list[Tile], steps: int = 900, seed: int = 0) -> Judge:
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub lacks the type
         optimizer.step()
         schedule.step()
-    judge = Judge(network.eval(), 0.0, len(held))
-    named = judge.names([_rgba(t.rgb, t.opaque) for t, _ in held])
-    right = [name == KINDS[kind] for name, (_, kind) in zip(named, held, strict=True)]
-    return Judge(network, float(np.mean(right)), len(held))
+    return network.eval()

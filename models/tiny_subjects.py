@@ -76,7 +76,7 @@ SUBJECTS = {
     "item": Subject(("item", "thing"), 0.3),
     "dragon": Subject(("dragon", "dragon", "dragon", "wyrm", "drake"), 1.8),
     "hydra": Subject(("hydra",), 0.3),
-    "lizard man": Subject(("lizard man", "dragon man"), 0.4),
+    "lizard man": Subject(("lizard man", "lizard folk"), 0.4),
     "skeleton": Subject(("skeleton", "skeleton", "skeleton", "bones"), 1.6),
     "skeleton of": Subject(("skeleton",), 0.3),
     "skull": Subject(("skull",), 0.2),

@@ -121,12 +121,13 @@ def caption(
     nouns: tuple[str, ...], extra: tuple[str, ...], colours: tuple[str, ...], natural: bool, others: Sequence[str],
     rng: random.Random,
 ) -> str:  # fmt: skip
-    """One way to ask for a picture: words left out, reordered and dressed as people do. "" in one draw of ten.
+    """One way to ask for a picture: words left out, reordered and dressed as people do.
 
-    `natural` pictures show a thing in the colours that it was drawn in, and may be asked for without naming them. `others` are
-    nouns of any things, which may follow ("a shield for a knight").
+    `natural` pictures show a thing in the colours that it was drawn in, and may be asked for without naming them. Only they
+    are learnt without any words, "", so that guidance leads to the thing and not away from the colours of all copies.
+    `others` are nouns of any things, which may follow ("a shield for a knight").
     """
-    if rng.random() < 0.1:
+    if natural and rng.random() < 0.25:
         return ""
     noun = rng.choice(nouns)
     if not noun.endswith("s") and rng.random() < 0.06:
