@@ -95,7 +95,7 @@ def train_judge(tiles: list[Tile], steps: int = 900) -> Judge:
     return Judge(_fit(train + held, steps), float(np.mean(right)), len(held))
 
 
-def _fit(labelled: list[tuple[Tile, int]], steps: int, seed: int = 0) -> nn.Module:
+def _fit(labelled: list[tuple[Tile, int]], steps: int, seed: int = 0) -> nn.Sequential:
     """Train on real tiles and dressed people, every kind as often, in all colours, mirrored and moved by up to 3 pixels."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -107,7 +107,8 @@ def _fit(labelled: list[tuple[Tile, int]], steps: int, seed: int = 0) -> nn.Modu
     share = 1 / np.bincount(kinds, minlength=len(KINDS))[kinds]
     made = np.array([t.path.startswith("made/") for t, _ in labelled])
     share = np.where(made, 0.3 * share, share)
-    network = _network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stub
+    network = _network()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stub
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=5e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     for _ in range(steps):
@@ -123,4 +124,5 @@ def _fit(labelled: list[tuple[Tile, int]], steps: int, seed: int = 0) -> nn.Modu
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub lacks the type
         optimizer.step()
         schedule.step()
-    return network.eval()
+    network.eval()
+    return network
