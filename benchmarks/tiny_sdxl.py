@@ -161,7 +161,7 @@ def seam_ratio(rgb: NDArray[np.uint8]) -> float:
 
 
 def copies_figure(sprites: list[Sprite], tiles: list[Tile], out: Path) -> Figure:
-    """The share of drawings that are nearly a picture of the training: the 200 that are nearest when shrunk are compared in full."""
+    """The share of drawings that are nearly a picture of the training; the 200 nearest when shrunk are compared in full."""
     learnt = np.stack([e.tile.rgb for e in examples(tiles)])
     small = _shrunk(learnt)
     nearest = []
@@ -188,7 +188,8 @@ def copies_figure(sprites: list[Sprite], tiles: list[Tile], out: Path) -> Figure
 
 def _shrunk(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Pictures (N, 32, 32, 3) as 8x8 ones, flat: (N, 192)."""
-    return rgb.reshape(len(rgb), 8, 4, 8, 4, 3).mean((2, 4), dtype=np.float32).reshape(len(rgb), -1)
+    small: NDArray[np.float32] = rgb.reshape(len(rgb), 8, 4, 8, 4, 3).mean((2, 4), dtype=np.float32).reshape(len(rgb), -1)
+    return small
 
 
 def speed_figures() -> list[Figure]:
