@@ -60,6 +60,13 @@ def _how_to_write(problem: str) -> str:
     )
 
 
+def palette_of(pixels: NDArray[np.uint8]) -> Palette:
+    """List the colours of pixels, (n, 3), from dark to light."""
+    found = np.unique(pixels, axis=0)
+    order = np.lexsort((*found.T, comparable(found)[:, 0]))
+    return tuple((int(red), int(green), int(blue)) for red, green, blue in found[order])
+
+
 def lock_colors(rgb: NDArray[np.uint8], opaque: NDArray[np.bool_], palette: Palette) -> NDArray[np.uint8]:
     """Give each opaque pixel its nearest colour of the palette, by eye; the others become (0, 0, 0).
 
