@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 """What is opened. Pillow knows forty more, some of which call other programs or are read by little-tested code."""
@@ -57,7 +57,7 @@ def read_picture(data: bytes) -> Picture:
         return _read(data)
     except PictureError:
         raise
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise PictureError(f"These {len(data):,} bytes are no picture in a format that is read: {_ALLOWED}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(_too_large("far too many")) from error
@@ -114,7 +114,8 @@ def _as_bytes(values: NDArray[np.generic]) -> NDArray[np.uint8]:
         ranges = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (255.0, 65535.0)
         top = next((r for r in ranges if largest <= r), largest)
     scaled = np.nan_to_num(values.astype(np.float32), posinf=top, neginf=0) * (255.0 / top)
-    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+    as_bytes: NDArray[np.uint8] = np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+    return as_bytes
 
 
 def _orientation(image: Image.Image) -> int:

@@ -75,7 +75,7 @@ async def _variant(
     png = encode_png(sprite, recipe)
     checks = check_sprite(
         sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,
-        transparent=request.transparent,
+        transparent=request.transparent, ground=model.ground,
     )  # fmt: skip
     asset = await services.library.add(NewVersion(
         project=str(project.root) if project else "", path=sprite_path(request.category, request.name, i + 1, request.variants),
