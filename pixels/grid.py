@@ -1,9 +1,20 @@
 """The grid of a picture: where its cells begin and end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dgx_pixels.pixels.grid_cuts import counted_cuts, fitted_cuts
+from dgx_pixels.pixels.grid_evidence import Evidence, border_evidence
+from dgx_pixels.pixels.grid_pitch import best_pitch, pitches_between, repetition
+
+_SMALLEST: Final = 2.0  # px of a cell that can be found: with fewer, a picture is its own pixel art
+_FEWEST: Final = 6  # cells along the shorter side, for a step to be seen repeating
+_SHARP: Final = 8.0  # px of a cell below which the sharp evidence serves better
+_SIDES: Final = 0.06  # by what part the two sides of a cell usually differ
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,21 +51,53 @@ class Grid:
 
 
 def even_grid(columns: int, rows: int, width: int, height: int) -> Grid:
-    """Cut a picture of `columns` x `rows` px in `width` x `height` equal cells."""
+    """Cut a picture of `columns` x `rows` px in `width` x `height` equal cells; its confidence is 0."""
     return Grid(np.linspace(0.0, columns, width + 1), np.linspace(0.0, rows, height + 1), 0.0)
 
 
-def enlargement_grid(rgba: NDArray[np.uint8]) -> Grid | None:
-    """Find the grid of an exact enlargement by whole numbers, (H, W, 4); None if the picture is none."""
-    rows, columns = rgba.shape[:2]
-    x, y = (_common_step(rgba, axis) for axis in (1, 0))
-    if x == 1 and y == 1:
+def find_grid(frames: Sequence[NDArray[np.uint8]]) -> Grid | None:
+    """Find the grid that pictures of one size, each (H, W, 3), share; None where nothing repeats.
+
+    Usually there is one picture; the frames of an animation have one grid and are looked at together. Cells may drift,
+    differ in size by a third and be of any size from 2 px to a sixth of the picture.
+    """
+    rows, columns = frames[0].shape[:2]
+    most = min(rows, columns) / _FEWEST
+    if most < 2 * _SMALLEST:
         return None
-    return Grid(np.arange(0.0, columns + 1, x), np.arange(0.0, rows + 1, y), 1.0)
+    across, down = (_joined(frames, axis) for axis in (1, 0))
+    pitches = pitches_between(2 * _SMALLEST, 2 * most)
+    each = [repetition(evidence.sharp, pitches) for evidence in (across, down)]
+    pitch, score = best_pitch(pitches, each[0] + each[1])
+    if score <= 0:
+        return None
+    x, y = (_profile(evidence, pitch / 2) for evidence in (across, down))
+    return Grid(_borders(fitted_cuts(x, pitch), columns), _borders(fitted_cuts(y, pitch), rows), min(1.0, score / 2))
 
 
-def _common_step(rgba: NDArray[np.uint8], axis: int) -> int:
-    """Largest step, px, on whose multiples all changes along an axis lie; 1 if nothing changes."""
-    changes = (np.diff(rgba, axis=axis) != 0).any(axis=(1 - axis, 2))
-    places = np.flatnonzero(changes) + 1
-    return int(np.gcd.reduce([*places.tolist(), rgba.shape[axis]])) if len(places) else 1
+def fit_grid(frames: Sequence[NDArray[np.uint8]], width: int, height: int) -> Grid:
+    """Lay a grid of `width` x `height` cells over pictures of one size, each (H, W, 3), where it fits them best."""
+    rows, columns = frames[0].shape[:2]
+    cuts, scores = [], []
+    for axis, length, cells in ((1, columns, width), (0, rows, height)):
+        evidence = _joined(frames, axis)
+        cuts.append(_borders(counted_cuts(_profile(evidence, length / cells), cells), length))
+        near = 2 * length / cells * np.linspace(0.97, 1.03, 7)
+        scores.append(float(repetition(evidence.sharp, near).max()))
+    return Grid(cuts[0], cuts[1], min(1.0, max(0.0, sum(scores) / 2)))
+
+
+def _joined(frames: Sequence[NDArray[np.uint8]], axis: int) -> Evidence:
+    evidence = border_evidence(frames[0], axis)
+    for frame in frames[1:]:
+        evidence = evidence + border_evidence(frame, axis)
+    return evidence
+
+
+def _profile(evidence: Evidence, cell: float) -> NDArray[np.float64]:
+    return evidence.sharp if cell < _SHARP else evidence.wide
+
+
+def _borders(cuts: NDArray[np.intp], length: int) -> NDArray[np.float64]:
+    """Turn cuts, in half px, into borders in px, with the picture's edges."""
+    return np.concatenate([[0.0], cuts / 2, [float(length)]])
