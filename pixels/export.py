@@ -1,4 +1,4 @@
-"""Sprites in other files than the published RGBA PNG: indexed PNGs, enlargements, and animations."""
+"""Sprites in other files than the published RGBA PNG: indexed or enlarged PNGs, PNGs without a recipe, and animations."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import Blend, Disposal
 
 from dgx_pixels.pixels.edit import scale
 from dgx_pixels.pixels.palette import palette_of
-from dgx_pixels.pixels.sprite import Sprite, encode_png
+from dgx_pixels.pixels.sprite import Sprite
 
 _MOST_INDEXED: Final = 255  # one of 256 places is kept for clear pixels
 _CLEAR: Final = 0  # its place
@@ -29,9 +29,11 @@ def encode_indexed_png(sprite: Sprite) -> bytes:
     return out.getvalue()
 
 
-def encode_enlarged_png(sprite: Sprite, factor: int) -> bytes:
-    """Write an RGBA PNG enlarged by a whole factor, each pixel a square. Raises ValueError as `edit.scale` does."""
-    return encode_png(scale(sprite, factor), "{}")
+def encode_plain_png(sprite: Sprite, factor: int = 1) -> bytes:
+    """Write an 8-bit RGBA PNG without a recipe, each pixel a square of `factor` px. Raises ValueError as `edit.scale` does."""
+    out = BytesIO()
+    Image.fromarray((sprite if factor == 1 else scale(sprite, factor)).rgba).save(out, "PNG", compress_level=9)
+    return out.getvalue()
 
 
 def encode_animation(frames: Sequence[Sprite], duration_ms: int, kind: Literal["gif", "apng"]) -> bytes:
@@ -62,7 +64,7 @@ def _gif(frames: Sequence[Image.Image], duration_ms: int) -> bytes:
 
     Pillow's own writer of animations merges equal frames, and damages the file where a frame is wholly clear.
     """
-    files = []
+    files: list[bytes] = []
     for image in frames:
         out = BytesIO()
         again = {} if files else {"loop": 0}

@@ -14,7 +14,7 @@ from PIL import Image
 
 from dgx_pixels.pixels.checks import Check, check_sprite
 from dgx_pixels.pixels.edit import place, scale, sprite_of
-from dgx_pixels.pixels.export import encode_animation, encode_enlarged_png, encode_indexed_png
+from dgx_pixels.pixels.export import encode_animation, encode_plain_png, encode_indexed_png
 from dgx_pixels.pixels.sprite import Sprite
 
 
@@ -47,7 +47,7 @@ def test_an_indexed_png_is_the_sprite(seed: int, colors: int) -> None:
 def test_an_enlarged_png_shows_squares() -> None:
     """Each pixel is a square of one colour, in 8-bit RGBA."""
     sprite = noise(1, 9)
-    data = encode_enlarged_png(sprite, 4)
+    data = encode_plain_png(sprite, 4)
 
     assert data[24:26] == bytes([8, 6])
     assert (np.asarray(Image.open(BytesIO(data))) == scale(sprite, 4).rgba).all()

@@ -180,7 +180,8 @@ def _after(result: SpriteResult) -> str:
     first = result.assets[0]
     failed = sorted({name for a in result.assets for name, check in a.checks.items() if check.blocks and not check.ok})
     if failed:
-        return f"Not every sprite was published, since a check failed ({', '.join(failed)}): try another seed or prompt."
+        other = "another seed or prompt" if result.pixelized is None else "another size, colors, palette or canvas"
+        return f"Not every sprite was published, since a check failed ({', '.join(failed)}): try {other}."
     if not all(a.published for a in result.assets):
         return (
             "It is in the library, at `file`; to have it in a game, ask again with the Bevy project (`project`) and publish=true."

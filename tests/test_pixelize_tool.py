@@ -1,0 +1,295 @@
+"""pixelize_image through a real client in both protocol eras: what it makes, what it says, and what it refuses to read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import text_of
+from fastmcp import Client, FastMCP
+from numpy.typing import NDArray
+from pictures import file_of, potion
+from PIL import Image
+
+from dgx_pixels.pixels.palette import read_palette
+from dgx_pixels.pixels.sprite import recipe_of
+from dgx_pixels.server.app import build
+from dgx_pixels.server.settings import Settings
+from dgx_pixels.tools import pixelize_job
+
+
+@pytest.fixture
+def picture(game: Path) -> Path:
+    """A potion of 16 cells, 10 px each, in the game's art folder."""
+    file = game / "art" / "Red Potion.png"
+    file.parent.mkdir()
+    Image.fromarray(potion().repeat(10, 0).repeat(10, 1)).save(file)
+    return file
+
+
+def pixels(asset: dict[str, Any]) -> NDArray[np.uint8]:
+    """The RGBA pixels of an answer's asset."""
+    with Image.open(asset["file"]) as image:
+        assert image.mode == "RGBA"
+        return np.array(image)
+
+
+async def made(client: Client[Any], **arguments: object) -> dict[str, Any]:
+    """The structured answer of a call that is done."""
+    answer = (await client.call_tool("pixelize_image", arguments)).structured_content
+    assert answer is not None
+    assert answer["status"] == "done"
+    result: dict[str, Any] = answer["result"]
+    return result
+
+
+async def test_a_picture_becomes_the_art_that_it_shows(client: Client[Any], game: Path, picture: Path) -> None:
+    """The cells come back one for one, the ground is cut out, and the sprite lies in the game under the file's name."""
+    result = await made(client, image="art/Red Potion.png")
+
+    asset = result["assets"][0]
+    art = potion()
+    subject = (art != art[0, 0]).any(axis=2)
+    assert asset["path"] == "sprites/item_red_potion.png"
+    assert asset["file"] == str(game / "assets" / asset["path"])
+    assert asset["published"]
+    assert (pixels(asset)[..., 3] == np.where(subject, 255, 0)).all()
+    assert (pixels(asset)[subject][:, :3] == art[subject]).all()
+    assert all(check["ok"] for check in asset["checks"].values())
+
+
+async def test_the_answer_says_what_was_found(client: Client[Any], picture: Path) -> None:
+    """Kind, confidence, grid, ground and source are data, and the text names the cells; a preview comes with it."""
+    answer = await client.call_tool("pixelize_image", {"image": str(picture)})
+
+    assert answer.structured_content is not None
+    found = answer.structured_content["result"]["pixelized"]
+    assert (found["kind"], found["ground"]) == ("grid", "#fafafa")
+    assert found["confidence"] > 0.5
+    assert found["grid"] == {"width": 16, "height": 16, "cell_width": 10.0, "cell_height": 10.0}
+    assert found["source"] == {"format": "PNG", "width": 160, "height": 160, "frames": 1}
+    assert "cells of 10x10 px" in text_of(answer)
+    assert [c.type for c in answer.content] == ["text", "image", "resource_link"]
+
+
+async def test_every_wish_is_granted_at_once(client: Client[Any], picture: Path) -> None:
+    """Size, palette, outline, canvas and anchor hold together: the subject stands on the lowest row, all in the palette."""
+    result = await made(
+        client, image=str(picture), size=16, palette="pico-8", outline="#000000", canvas="20x24", anchor="feet", category="npc",
+        cleanup=["orphans", "lines", "outlines"], name="brew",
+    )  # fmt: skip
+
+    asset, rgba = result["assets"][0], pixels(result["assets"][0])
+    opaque = rgba[..., 3] > 0
+    assert (asset["path"], rgba.shape) == ("sprites/npc_brew.png", (24, 20, 4))
+    assert opaque[-1].any()
+    assert {tuple(c) for c in rgba[opaque][:, :3].tolist()} <= set(read_palette("pico-8"))
+    assert (rgba[opaque][:, :3] == 0).all(axis=1).any()
+
+
+@pytest.mark.parametrize("dither", ["bayer4", "bayer8", "floyd-steinberg"])
+async def test_dithering_stays_in_the_palette(server: FastMCP[Any], game: Path, dither: str) -> None:
+    """A gradient is drawn with the two colours of a palette, mixed."""
+    ramp = np.repeat(np.linspace(0, 255, 32, dtype=np.uint8)[None, :, None], 32, axis=0).repeat(3, axis=2)
+    Image.fromarray(ramp.repeat(8, 0).repeat(8, 1)).save(game / "ramp.png")
+    async with Client(server) as client:
+        result = await made(
+            client, image="ramp.png", size=32, palette="1-bit", dither=dither, transparent=False, category="background"
+        )
+
+    rgba = pixels(result["assets"][0])
+    white = (rgba[..., 0] > 0).mean(axis=0)
+    assert {*np.unique(rgba)} == {0, 255}
+    assert white[2] < 0.3 < white[16] < 0.8
+    assert white[30] > 0.8
+
+
+async def test_a_palette_may_be_a_file_or_what_the_project_has(client: Client[Any], game: Path, picture: Path) -> None:
+    """A .hex file of the game, and the colours of its own PNGs, lock the sprite."""
+    colors = ((10, 20, 30), (200, 30, 60), (250, 240, 220))
+    (game / "art" / "ours.hex").write_text("\n".join(bytes(c).hex() for c in colors))
+    by_file = await made(client, image=str(picture), palette="art/ours.hex", name="one", publish=False)
+    Image.fromarray(np.array([[*colors[:2]]], dtype=np.uint8)).save(game / "assets" / "old.png")
+    by_project = await made(client, image=str(picture), palette="project", name="two")
+
+    for result, allowed in ((by_file, colors), (by_project, colors[:2])):
+        rgba = pixels(result["assets"][0])
+        assert {tuple(c) for c in rgba[rgba[..., 3] > 0][:, :3].tolist()} <= set(allowed)
+
+
+async def test_generate_sprite_takes_the_same_palettes(server: FastMCP[Any], game: Path) -> None:
+    """A palette file locks a drawn sprite, too."""
+    (game / "two.hex").write_text("0a141e\nfaf0dc\n")
+    async with Client(server) as client:
+        asked = {"prompt": "a red potion", "seed": 7, "steps": 1, "palette": "two.hex"}
+        answer = (await client.call_tool("generate_sprite", asked)).structured_content
+
+    assert answer is not None
+    rgba = pixels(answer["result"]["assets"][0])
+    assert {tuple(c) for c in rgba[rgba[..., 3] > 0][:, :3].tolist()} <= {(10, 20, 30), (250, 240, 220)}
+
+
+async def test_the_same_picture_gives_the_same_bytes_and_a_recipe(client: Client[Any], game: Path, picture: Path) -> None:
+    """The recipe has the options and the source's SHA-256, but no path; the same call again changes nothing."""
+    first = await made(client, image=str(picture), colors=8)
+    data = (game / "assets/sprites/item_red_potion.png").read_bytes()
+    again = await made(client, image=str(picture), colors=8)
+
+    assert data == (game / "assets/sprites/item_red_potion.png").read_bytes()
+    assert [first["assets"][0][k] for k in ("id", "version")] == [again["assets"][0][k] for k in ("id", "version")]
+    recipe = json.loads(recipe_of(data) or "")
+    assert (recipe["kind"], recipe["options"]["colors"], len(recipe["source_sha256"])) == ("pixelize", 8, 64)
+    assert str(game) not in json.dumps(recipe)
+
+
+async def test_a_pixelized_sprite_can_be_pixelized_from_the_library(client: Client[Any], picture: Path) -> None:
+    """What lies in the library may be read; pixel art at its true size is left as it is."""
+    first = await made(client, image=str(picture), publish=False)
+    again = await made(client, image=first["assets"][0]["file"], name="again", publish=False)
+
+    assert (pixels(first["assets"][0]) == pixels(again["assets"][0])).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"image": ""}, "image is empty"),
+        ({"image": "nope.png"}, "nope.png cannot be read (No such file or directory)"),
+        ({"image": "art"}, "art is no plain file"),
+        ({"image": "a\0b.png"}, "is none"),
+        ({"image": "/etc/passwd"}, "/etc/passwd may not be read, only what lies in"),
+        ({"image": "../other/secret.png"}, "may not be read"),
+        ({"image": "way_out.png"}, "may not be read"),
+        ({"image": "Cargo.toml"}, "no picture in a format that is read"),
+        ({"image": "cut.png"}, "damaged or cut short"),
+        ({"size": 0}, "size 0 is not possible: use a number from 1 to 1024"),
+        ({"size": "16x"}, "WxH of these, like 32x48"),
+        ({"size": 512}, "512"),
+        ({"colors": 1}, "colors is 1, but must be from 2 to 256"),
+        ({"palette": "pico-9"}, "pico-8"),
+        ({"palette": "nope.hex"}, "nope.hex cannot be read"),
+        ({"palette": "/etc/passwd.hex"}, "may not be read"),
+        ({"palette": "project"}, "no pixel art yet"),
+        ({"dither": "dots"}, "dither cannot be 'dots': use none, bayer4, bayer8, floyd-steinberg"),
+        ({"dither": "bayer4"}, "give a palette, or a number of colors"),
+        ({"cleanup": ["dust"]}, "cleanup cannot be 'dust'"),
+        ({"outline": "red"}, "'red' is not a colour"),
+        ({"outline": "#123456", "palette": "1-bit"}, "its nearest colour is #000000"),
+        ({"outline": "#123456", "colors": 2}, "ask for 3 or more"),
+        ({"trim": True, "canvas": 32}, "either trim, or canvas"),
+        ({"canvas": 4}, "does not fit on a canvas of 4x4"),
+        ({"anchor": "head"}, "anchor cannot be 'head': use feet, centre"),
+        ({"category": "hat"}, "'hat' is not one of character"),
+        ({"name": "../evil"}, "../evil"),
+        ({"wait_s": 601}, "wait_s is 601"),
+    ],
+)  # fmt: skip
+async def test_each_bad_argument_is_named_and_nothing_is_published(
+    server: FastMCP[Any], game: Path, picture: Path, tmp_path: Path, arguments: dict[str, Any], says: str
+) -> None:
+    """The error says in one sentence what was wrong and what is allowed; the game's assets stay empty."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "secret.png").write_bytes(picture.read_bytes())
+    (game / "way_out.png").symlink_to(tmp_path / "other" / "secret.png")
+    (game / "cut.png").write_bytes(picture.read_bytes()[:-40])
+    async with Client(server) as client:
+        refused = await client.call_tool("pixelize_image", {"image": str(picture), **arguments}, raise_on_error=False)
+
+    assert refused.is_error
+    assert says in text_of(refused)
+    assert "\n" not in text_of(refused)
+    assert [*(game / "assets").iterdir()] == []
+
+
+async def test_a_pipe_is_refused_rather_than_waited_for(server: FastMCP[Any], game: Path) -> None:
+    """Opening something that is no plain file does not hang the server."""
+    os.mkfifo(game / "pipe.png")
+    async with Client(server) as client:
+        refused = await client.call_tool("pixelize_image", {"image": "pipe.png"}, raise_on_error=False)
+
+    assert "no plain file" in text_of(refused)
+
+
+async def test_folders_of_read_roots_may_be_read(settings: Settings, picture: Path, tmp_path: Path) -> None:
+    """A folder that the user has named is read from, even without a project; its neighbour is not."""
+    downloads, private = tmp_path / "downloads", tmp_path / "private"
+    for folder in (downloads, private):
+        folder.mkdir()
+        (folder / "potion.png").write_bytes(picture.read_bytes())
+    own = settings.model_copy(update={"read_roots": (downloads,), "project": None})
+    async with Client(build(own)[0]) as client:
+        result = await made(client, image=str(downloads / "potion.png"))
+        refused = await client.call_tool("pixelize_image", {"image": str(private / "potion.png")}, raise_on_error=False)
+
+    assert not result["assets"][0]["published"]
+    assert "may not be read" in text_of(refused)
+    assert "DGX_PIXELS_READ_ROOTS" in text_of(refused)
+
+
+async def test_a_file_edited_by_hand_is_not_replaced_unasked(client: Client[Any], game: Path, picture: Path) -> None:
+    """An artist's touch-up survives, until `overwrite` says otherwise."""
+    await made(client, image=str(picture))
+    file = game / "assets/sprites/item_red_potion.png"
+    Image.new("RGBA", (16, 16), (1, 2, 3, 255)).save(file)
+    edited = file.read_bytes()
+    refused = await client.call_tool("pixelize_image", {"image": str(picture)}, raise_on_error=False)
+
+    assert "overwrite" in text_of(refused)
+    assert edited == file.read_bytes()
+    await made(client, image=str(picture), overwrite=True)
+    assert edited != file.read_bytes()
+
+
+async def test_what_fails_a_check_is_kept_but_not_published(client: Client[Any], game: Path) -> None:
+    """A wholly clear picture gives an empty sprite: it stays in the library, and the answer says which check failed."""
+    Image.new("RGBA", (64, 64)).save(game / "empty.png")
+    answer = (await client.call_tool("pixelize_image", {"image": "empty.png"})).structured_content
+
+    assert answer is not None
+    asset = answer["result"]["assets"][0]
+    assert not asset["checks"]["emptiness"]["ok"]
+    assert not asset["published"]
+    assert "emptiness" in answer["next"]
+
+
+async def test_the_first_frame_of_an_animation_is_taken(client: Client[Any], game: Path) -> None:
+    """A GIF of two frames gives the first, and the answer says how many there are."""
+    frames = [Image.fromarray(potion(ground=g).repeat(8, 0).repeat(8, 1)) for g in ((250, 250, 250), (0, 0, 250))]
+    (game / "two.gif").write_bytes(file_of(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    result = await made(client, image="two.gif", transparent=False)
+
+    assert result["pixelized"]["source"] == {"format": "GIF", "width": 128, "height": 128, "frames": 2}
+    assert pixels(result["assets"][0])[0, 0].tolist() == [250, 250, 250, 255]
+
+
+async def test_cancelling_frees_the_caller_at_once_and_publishes_nothing(
+    server: FastMCP[Any], game: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the engine works, the loop answers others; a cancelled job ends, and what it would have made is dropped."""
+    make_art, begun, go_on = pixelize_job.make_art, threading.Event(), threading.Event()
+
+    def slow(*arguments: Any) -> Any:  # noqa: ANN401  # passes on what it gets
+        begun.set()
+        go_on.wait(30)
+        return make_art(*arguments)
+
+    monkeypatch.setattr(pixelize_job, "make_art", slow)
+    async with Client(server) as client:
+        started = (await client.call_tool("pixelize_image", {"image": str(picture), "wait_s": 0})).structured_content
+        assert started is not None
+        await asyncio.to_thread(begun.wait, 30)
+        assert (await client.call_tool("list_models", {})).structured_content is not None
+        answer = (await client.call_tool("cancel_job", {"job_id": started["job_id"]})).structured_content
+        go_on.set()
+        after = await made(client, image=str(picture), name="after")
+
+    assert answer is not None
+    assert answer["status"] == "cancelled"
+    assert [p.name for p in (game / "assets/sprites").iterdir()] == ["item_after.png"]
+    assert after["assets"][0]["published"]
