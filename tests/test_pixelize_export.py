@@ -14,7 +14,7 @@ from PIL import Image
 
 from dgx_pixels.pixels.checks import Check, check_sprite
 from dgx_pixels.pixels.edit import place, scale, sprite_of
-from dgx_pixels.pixels.export import encode_animation, encode_plain_png, encode_indexed_png
+from dgx_pixels.pixels.export import encode_animation, encode_indexed_png, encode_plain_png
 from dgx_pixels.pixels.sprite import Sprite
 
 
