@@ -57,7 +57,7 @@ def outcome(resident: Resident, name: str, data: bytes) -> str:
     said, target = resident.answer(name, data)
     if said.startswith("err "):
         assert len(said) > 20, name
-    XX
+        assert said.endswith("."), f"{name}: {said}"
         return "refused"
     assert said.startswith("ok "), f"{name}: {said!r}"
     with Image.open(target) as image:
