@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from dgx_pixels.pixels.grid_cuts import counted_cuts, fitted_cuts
 from dgx_pixels.pixels.grid_evidence import Evidence, border_evidence
+from dgx_pixels.pixels.grid_flatness import unevenness
 from dgx_pixels.pixels.grid_pitch import best_pitch, pitches_between, repetition
 
 _SMALLEST: Final = 2.0  # px of a cell that can be found: with fewer, a picture is its own pixel art
 _FEWEST: Final = 6  # cells along the shorter side, for a step to be seen repeating
 _SHARP: Final = 8.0  # px of a cell below which the sharp evidence serves better
-_SIDES: Final = 0.06  # by what part the two sides of a cell usually differ
+_GOOD_SCORE: Final = 0.4  # of `repetition`, above which more of it says no more
+_HALF_FLAT, _FLAT_STEP = 0.52, 0.06  # of `unevenness`: at the first a grid is half sure; measured, see benchmarks/README.md
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +73,9 @@ def find_grid(frames: Sequence[NDArray[np.uint8]]) -> Grid | None:
     pitch, score = best_pitch(pitches, each[0] + each[1])
     if score <= 0:
         return None
-    x, y = (_profile(evidence, pitch / 2) for evidence in (across, down))
-    return Grid(_borders(fitted_cuts(x, pitch), columns), _borders(fitted_cuts(y, pitch), rows), min(1.0, score / 2))
+    x = _borders(fitted_cuts(_profile(across, pitch / 2), pitch), columns)
+    y = _borders(fitted_cuts(_profile(down, pitch / 2), pitch), rows)
+    return Grid(x, y, _confidence(score / 2, unevenness(frames[0], x, y)))
 
 
 def fit_grid(frames: Sequence[NDArray[np.uint8]], width: int, height: int) -> Grid:
@@ -84,7 +87,13 @@ def fit_grid(frames: Sequence[NDArray[np.uint8]], width: int, height: int) -> Gr
         cuts.append(_borders(counted_cuts(_profile(evidence, length / cells), cells), length))
         near = 2 * length / cells * np.linspace(0.97, 1.03, 7)
         scores.append(float(repetition(evidence.sharp, near).max()))
-    return Grid(cuts[0], cuts[1], min(1.0, max(0.0, sum(scores) / 2)))
+    return Grid(cuts[0], cuts[1], _confidence(sum(scores) / 2, unevenness(frames[0], cuts[0], cuts[1])))
+
+
+def _confidence(score: float, uneven: float) -> float:
+    """Join how well the changes repeat, and how much flatter cells are than what lies between them, to 0..1."""
+    flat = 1 / (1 + np.exp((uneven - _HALF_FLAT) / _FLAT_STEP))
+    return float(flat * np.sqrt(min(1.0, max(0.0, score / _GOOD_SCORE))))
 
 
 def _joined(frames: Sequence[NDArray[np.uint8]], axis: int) -> Evidence:

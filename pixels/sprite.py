@@ -11,7 +11,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from dgx_pixels.pixels.cells import cells_to_pixels
 from dgx_pixels.pixels.colour import Color
-from dgx_pixels.pixels.cutout import cut_out, regions, remove_fringe
+from dgx_pixels.pixels.cutout import cut_out, remove_fringe
+from dgx_pixels.pixels.ground import regions
 from dgx_pixels.pixels.palette import Palette, lock_colors, palette_of, reduce_colors
 
 _RECIPE: Final = "dgx_pixels"  # the keyword of the PNG's text chunk
