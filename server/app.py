@@ -108,7 +108,7 @@ def owners(settings: Settings, activity: Activity) -> Lifespan:
                 pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
                 services = Services(
                     library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings),
-                    (settings.home / "assets", *settings.read_roots), pictures,
+                    (settings.home / "assets", *settings.read_roots), settings.home / "models" / "matting", pictures,
                 )  # fmt: skip
                 try:
                     yield {"services": services, "library": library, "catalogue": catalogue}

@@ -177,6 +177,7 @@ def _pixelize_options(pixelize: argparse.ArgumentParser) -> None:
     pixelize.add_argument("--trim", action="store_true", default=None, help="cut off clear rows and columns")
     pixelize.add_argument("--canvas", metavar="SIZE", help="stand the subject on a canvas of 32 or 32x48")
     pixelize.add_argument("--anchor", help="where it stands there: feet (bottom centre, default) or centre")
+    pixelize.add_argument("--matting", action="store_true", default=None, help="tell the subject from a busy ground with a model")
     _publishing_options(pixelize)
 
 

@@ -21,7 +21,7 @@ from dgx_pixels.tools.answers import JobAnswer
 
 _ARGUMENTS = (
     "name", "category", "size", "colors", "palette", "transparent", "dither", "cleanup", "outline", "trim", "canvas", "anchor",
-    "publish", "overwrite",
+    "matting", "publish", "overwrite",
 )  # fmt: skip
 
 

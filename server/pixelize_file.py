@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dgx_pixels.bevy.project import ProjectError, find_project, open_project
+from dgx_pixels.models.matting import MattingError, without_ground
 from dgx_pixels.pixels.art import make_art
 from dgx_pixels.pixels.art_options import ArtOptions, read_options
 from dgx_pixels.pixels.export import encode_plain_png
@@ -32,10 +33,10 @@ def run_file(arguments: argparse.Namespace) -> int:
     try:
         options = _options(arguments)
         if arguments.worker:
-            return _work(options)
+            return _work(options, _matting_folder(arguments))
         target = Path(arguments.out)
-        found = _pixelize(Path(arguments.image), target, options)
-    except (ValueError, OSError) as error:
+        found = _pixelize(Path(arguments.image), target, options, _matting_folder(arguments))
+    except (ValueError, OSError, MattingError) as error:
         print(f"dgx-pixels: {_sentence(error)}", file=sys.stderr)
         return 1
     print(_described(found, target, as_json=arguments.json))
@@ -67,22 +68,33 @@ def _palette(arguments: argparse.Namespace) -> Palette | None:
     return find_palette(arguments.palette, assets, lambda path: Path(path).read_bytes())
 
 
-def _pixelize(source: Path, target: Path, options: ArtOptions) -> Pixelized:
-    found = make_art(read_picture(picture_bytes(source)).rgba, options)
+def _matting_folder(arguments: argparse.Namespace) -> Path | None:
+    """Where the matting model lies; None if none is asked for."""
+    if not arguments.matting:
+        return None
+    from dgx_pixels.server.settings import Settings  # slow to import, and asked for nothing else here
+
+    given = {"home": arguments.home} if arguments.home is not None else {}
+    return Settings(**given).home / "models" / "matting"
+
+
+def _pixelize(source: Path, target: Path, options: ArtOptions, matting: Path | None) -> Pixelized:
+    rgba = read_picture(picture_bytes(source)).rgba
+    found = make_art(rgba if matting is None else without_ground(rgba, matting), options)
     target.write_bytes(encode_plain_png(found.sprite))
     return found
 
 
-def _work(options: ArtOptions) -> int:
+def _work(options: ArtOptions, matting: Path | None) -> int:
     """Serve a driver: a line "IN<tab>OUT[<tab>anything]" each is answered with "ok SECONDS" or "err SENTENCE"."""
     for line in sys.stdin:
         source, _, rest = line.rstrip("\n").partition("\t")
         target = rest.partition("\t")[0]
         started = time.perf_counter()
         try:
-            _pixelize(Path(source), Path(target), options)
+            _pixelize(Path(source), Path(target), options, matting)
             answer = f"ok {time.perf_counter() - started:.6f}"
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, MattingError) as error:
             answer = f"err {_sentence(error)}"
         print(answer, flush=True)
     return 0

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pictures import file_of, potion
 from PIL import Image
 
+from dgx_pixels.pixels.art import make_art
 from dgx_pixels.pixels.palette import read_palette
 from dgx_pixels.pixels.sprite import recipe_of
 from dgx_pixels.server.app import build
@@ -272,7 +273,7 @@ async def test_cancelling_frees_the_caller_at_once_and_publishes_nothing(
     server: FastMCP[Any], game: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the engine works, the loop answers others; a cancelled job ends, and what it would have made is dropped."""
-    make_art, begun, go_on = pixelize_job.make_art, threading.Event(), threading.Event()
+    begun, go_on = threading.Event(), threading.Event()
 
     def slow(*arguments: Any) -> Any:  # noqa: ANN401  # passes on what it gets
         begun.set()

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from dgx_pixels.bevy.names import sprite_path
 from dgx_pixels.bevy.publisher import PublishError
+from dgx_pixels.models.matting import MattingError, check_matting
 from dgx_pixels.pixels.art_options import MOST_SIDE, Cleanup
 from dgx_pixels.pixels.dither import Dither
 from dgx_pixels.pixels.edit import Anchor
@@ -91,6 +92,9 @@ async def pixelize_image(
             json_schema_extra={"enum": [*get_args(Anchor), None]},
         ),
     ] = None,
+    matting: Annotated[
+        bool, Field(description="Tell the subject from a busy ground with a matting model; a flat ground needs none.")
+    ] = False,
     wait_s: WaitArgument = 45,
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
@@ -108,11 +112,11 @@ async def pixelize_image(
         locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
         request = pixelize_request(
             image=image, name=name, category=category, size=size, colors=colors, palette=locked, transparent=transparent,
-            dither=dither, cleanup=cleanup or (), outline=outline, trim=trim, canvas=canvas, anchor=anchor, publish=publish,
-            overwrite=overwrite,
+            dither=dither, cleanup=cleanup or (), outline=outline, trim=trim, canvas=canvas, anchor=anchor, matting=matting,
+            publish=publish, overwrite=overwrite,
         )  # fmt: skip
         await asyncio.to_thread(_check, services, bevy, request)
-    except (RequestError, PaletteError, ReadError, PublishError) as error:
+    except (RequestError, PaletteError, ReadError, MattingError, PublishError) as error:
         raise ToolError(str(error)) from error
 
     async def work(report: Report) -> SpriteResult:
@@ -124,6 +128,8 @@ async def pixelize_image(
 def _check(services: Services, project: BevyProject | None, request: PixelizeRequest) -> None:
     """Find out, before any work, whether the picture may be read and the sprite could be written."""
     allowed_file(services, project, request.image)
+    if request.matting:
+        check_matting(services.matting)
     if project is not None and request.publish:
         services.publisher.check(project)
         services.publisher.refuse_edited(project, [sprite_path(request.category, request.name, 1, 1)], request.overwrite)

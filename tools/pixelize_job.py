@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from dgx_pixels.bevy.names import sprite_path
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.library.database import LibraryError
+from dgx_pixels.models.matting import MattingError, without_ground
 from dgx_pixels.pixels.art import make_art
 from dgx_pixels.pixels.art_options import MOST_COLORS, asked_size
 from dgx_pixels.pixels.checks import check_sprite
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_STEPS = 4
+_STEPS = 5
 
 
 async def pixelize_job(services: Services, request: PixelizeRequest, project: BevyProject | None, report: Report) -> SpriteResult:
@@ -45,17 +46,26 @@ async def pixelize_job(services: Services, request: PixelizeRequest, project: Be
         data = await _apart(services, lambda: read_file(services, project, request.image, MOST_BYTES))
         report(1, _STEPS, "reading the picture")
         picture = await _apart(services, lambda: read_picture(data))
-        report(2, _STEPS, "finding the pixels that were meant")
+        if request.matting:
+            report(2, _STEPS, "telling the subject from its ground")
+            cut = await _apart(services, lambda: without_ground(picture.rgba, services.matting))
+            picture = replace(picture, rgba=cut)
+        report(3, _STEPS, "finding the pixels that were meant")
         found, checks = await _apart(services, lambda: _art(picture, options))
-        report(3, _STEPS, "publishing")
+        report(4, _STEPS, "publishing")
         origin = Origin(sprite_path(request.category, request.name, 1, 1), request.name, request.category)
         recipe = {
-            "kind": "pixelize", "options": asdict(options), "source_sha256": hashlib.sha256(data).hexdigest(),
-            "libraries": library_versions(),
+            "kind": "pixelize", "options": asdict(options), "matting": request.matting,
+            "source_sha256": hashlib.sha256(data).hexdigest(), "libraries": library_versions(),
         }  # fmt: skip
         made = await keep(services, project, found.sprite, origin, recipe, checks)
         assets = await publish(services, project, [made], wanted=request.publish, overwrite=request.overwrite)
-    except (PublishError, LibraryError, ValueError) as error:  # ValueError: reading and the engine say it in one sentence
+    except (
+        PublishError,
+        LibraryError,
+        MattingError,
+        ValueError,
+    ) as error:  # ValueError: reading and the engine say it in one sentence
         raise JobFailedError(str(error)) from error
     return SpriteResult(assets=assets, pixelized=_described(picture, found))
 

@@ -22,6 +22,7 @@ class PixelizeRequest(BaseModel):
     name: str
     category: Category
     options: ArtOptions
+    matting: bool
     publish: bool
     overwrite: bool
 
@@ -29,21 +30,25 @@ class PixelizeRequest(BaseModel):
 def pixelize_request(
     *, image: str, name: str | None, category: str, size: int | str | None, colors: int | None, palette: Palette | None,
     transparent: bool | None, dither: str, cleanup: Sequence[str], outline: str | None, trim: bool, canvas: int | str | None,
-    anchor: str | None, publish: bool, overwrite: bool,
+    anchor: str | None, matting: bool, publish: bool, overwrite: bool,
 ) -> PixelizeRequest:  # fmt: skip
     """Check and complete the arguments. Raises RequestError with one sentence for the caller."""
     if not image.strip():
         raise RequestError("The image is empty: give the path of an image file.")
     chosen = read_category(category)
+    if matting and transparent is False:
+        raise RequestError("Matting cuts the ground out, but transparent is false: leave one of them out.")
     try:
         options = read_options(
-            size=size, colors=colors, palette=palette, transparent=_default(transparent, chosen), dither=dither, cleanup=cleanup,
-            outline=outline, trim=trim, canvas=canvas, anchor=anchor,
+            size=size, colors=colors, palette=palette, transparent=matting or _default(transparent, chosen), dither=dither,
+            cleanup=cleanup, outline=outline, trim=trim, canvas=canvas, anchor=anchor,
         )  # fmt: skip
         name = check_name(name) if name is not None else name_from_prompt(Path(image).stem.replace("_", " "))
     except (AssetNameError, ValueError) as error:
         raise RequestError(str(error)) from error
-    return PixelizeRequest(image=image, name=name, category=chosen, options=options, publish=publish, overwrite=overwrite)
+    return PixelizeRequest(
+        image=image, name=name, category=chosen, options=options, matting=matting, publish=publish, overwrite=overwrite
+    )
 
 
 def _default(transparent: bool | None, category: Category) -> bool:

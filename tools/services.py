@@ -41,6 +41,8 @@ class Services:
     """The project for requests that name none."""
     read_roots: tuple[Path, ...]
     """Folders whose files may be read besides the project's: the library's pictures, and what the user has named."""
+    matting: Path
+    """The folder of the matting model's file."""
     pictures: Executor
     """One thread for work on pictures, which may each take much memory."""
 
