@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dgx_pixels.pixels.art_options import MOST_COLORS, ArtOptions
+from dgx_pixels.pixels.art_options import MOST_COLORS, MOST_TOUCHED, ArtOptions
 from dgx_pixels.pixels.cleanup import add_outline, remove_orphans, smooth_lines, thin_outline
 from dgx_pixels.pixels.colour import Color
 from dgx_pixels.pixels.dither import dither
@@ -21,10 +21,12 @@ def make_art(rgba: NDArray[np.uint8], options: ArtOptions) -> Pixelized:
     The order is: engine, dithering, clean-up, outline, then trimming or placing. A size that was asked for holds unless the
     subject is trimmed or placed on a canvas; without one, a subject that reaches the border gets room for its outline.
 
-    Raises ValueError as `pixelize` and `edit.place` do.
+    Raises ValueError as `pixelize` and `edit.place` do, and if art of more than MOST_TOUCHED pixels is to be touched up.
     """
     found = _dithered(rgba, options) if options.dither != "none" else _plain(rgba, options)
     sprite = found.sprite
+    if options.cleanup:
+        _check_small(sprite)
     for name, touch in (("orphans", remove_orphans), ("lines", smooth_lines), ("outlines", thin_outline)):
         if name in options.cleanup:
             sprite = touch(sprite)
@@ -50,6 +52,7 @@ def _dithered(rgba: NDArray[np.uint8], options: ArtOptions) -> Pixelized:
     own = pixelize(rgba, size=options.size, colors=MOST_COLORS, transparent=options.transparent)
     if not palette:
         return own
+    _check_small(own.sprite)
     opaque = own.sprite.rgba[..., 3] > 0
     rgb = dither(own.sprite.rgba[..., :3], opaque, palette, options.dither)
     return replace(own, sprite=sprite_of(np.dstack([rgb, own.sprite.rgba[..., 3]])))
@@ -64,3 +67,9 @@ def _outlined(sprite: Sprite, options: ArtOptions, color: Color) -> Sprite:
     if options.size is None and (opaque.sum() > opaque[1:-1, 1:-1].sum()):
         rgba = np.pad(rgba, ((1, 1), (1, 1), (0, 0)))
     return add_outline(sprite_of(rgba), color)
+
+
+def _check_small(sprite: Sprite) -> None:
+    height, width = sprite.rgba.shape[:2]
+    if height * width > MOST_TOUCHED:
+        raise ValueError(f"The art is {width}x{height}, too large to be dithered or cleaned up: ask for a smaller size.")

@@ -20,6 +20,8 @@ Cleanup = Literal["orphans", "lines", "outlines"]
 MOST_COLORS: Final = 256
 MOST_SIDE: Final = 1024
 """Cells along a side that may be asked for."""
+MOST_TOUCHED: Final = 2**20
+"""Pixels of the largest art that is dithered or touched up: more is no pixel art, and takes too much memory."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Reading picture files of unknown origin: any of six formats to RGBA, or one sentence that says why not."""
 
+import math
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -11,7 +12,9 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 """What is opened. Pillow knows forty more, some of which call other programs or are read by little-tested code."""
 MOST_PIXELS: Final = 2**26
-"""8192 x 8192: 256 MB as RGBA, with which the whole engine stays below 2 GB."""
+"""8192 x 8192: reading that takes about 600 MB."""
+LARGE: Final = 2**24
+"""4096 x 4096: a larger picture is shrunk as it is read, so that the engine after it stays below 2 GB."""
 MOST_SIDE: Final = 16384
 MOST_BYTES: Final = 300_000_000
 """A file of the largest picture, uncompressed, with room for its headers."""
@@ -26,6 +29,7 @@ _TURNS: Final = {  # EXIF orientation -> what sets it right
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_ITS_SIDE: Final = (5, 6, 7, 8)
 _WIDE: Final = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")  # one channel of more than 8 bits
 
 
@@ -35,18 +39,25 @@ class PictureError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture from a file: `rgba` (H, W, 4) sRGB; its format, one of FORMATS; it is the first of `frames`."""
+    """A picture from a file: `rgba` (H, W, 4) sRGB; its format, one of FORMATS; it is the first of `frames`.
+
+    `width` and `height` are the file's, upright. Of a picture of more than LARGE pixels, each of `rgba` is the mean of a
+    square of `shrunk` x `shrunk`; else `shrunk` is 1.
+    """
 
     rgba: NDArray[np.uint8]
     format: str
     frames: int
+    width: int
+    height: int
+    shrunk: int = 1
 
 
 def read_picture(data: bytes) -> Picture:
     """Read an image file's bytes, the right way up (EXIF), as 8-bit RGBA.
 
     Grey, palette, 16-bit, CMYK and float pictures are converted; a colour profile is not applied. Of an animation the
-    first frame is taken.
+    first frame is taken. Pictures of more than LARGE pixels are shrunk by a whole factor.
 
     Raises PictureError for what is no picture, is cut short or damaged, is of another format, or is larger than
     MOST_BYTES, MOST_SIDE or MOST_PIXELS. Sizes are checked before anything is decoded.
@@ -74,8 +85,21 @@ def _read(data: bytes) -> Picture:
             raise PictureError(_too_large(f"{width}x{height}"))
         image.load()
         kind, frames = image.format or "", _frames(image)
-        rgba = np.asarray(_upright(_as_rgba(image), _orientation(image)))
-    return Picture(rgba, "JPEG" if kind == "MPO" else kind, frames)  # MPO: a JPEG with a second picture behind it
+        shrunk = math.ceil(math.sqrt(width * height / LARGE))
+        orientation = _orientation(image)
+        whole = _as_rgba(image)
+    upright = _upright(whole if shrunk == 1 else _shrink(whole, shrunk), orientation)
+    if orientation in _ON_ITS_SIDE:
+        width, height = height, width
+    kind = "JPEG" if kind == "MPO" else kind  # MPO: a JPEG with a second picture behind it
+    return Picture(np.asarray(upright), kind, frames, width, height, shrunk)
+
+
+def _shrink(image: Image.Image, factor: int) -> Image.Image:
+    """Average squares of pixels, each colour counting by its alpha."""
+    if image.getchannel("A").getextrema() == (255, 255):
+        return image.reduce(factor)
+    return image.convert("RGBa").reduce(factor).convert("RGBA")
 
 
 def _too_large(found: str) -> str:

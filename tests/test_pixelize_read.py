@@ -117,6 +117,19 @@ def test_what_cannot_be_read_gets_one_sentence(data: bytes, says: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("alpha", [255, 128])
+def test_a_large_picture_is_shrunk_by_a_whole_factor(monkeypatch: pytest.MonkeyPatch, alpha: int) -> None:
+    """Squares are averaged, clear pixels lending no colour; the answer keeps the file's own size."""
+    monkeypatch.setattr(read, "LARGE", 30)
+    rgba = np.dstack([np.asarray(blocks(1, 6, 4).resize((12, 8), 0)), np.full((8, 12), alpha, dtype=np.uint8)])
+    rgba[::2, ::2] = (*rgba[0, 0, :3], 0) if alpha < 255 else rgba[::2, ::2]
+    picture = read_picture(file_of(Image.fromarray(rgba), "PNG"))
+
+    assert (picture.width, picture.height, picture.shrunk) == (12, 8, 2)
+    assert picture.rgba.shape == (4, 6, 4)
+    assert np.abs(picture.rgba[..., :3].astype(int) - np.asarray(blocks(1, 6, 4))).max() <= 2
+
+
 def test_a_huge_file_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file over the limit is not even opened."""
     monkeypatch.setattr(read, "MOST_BYTES", 100)

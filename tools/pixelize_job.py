@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.pixels.art_options import ArtOptions
     from dgx_pixels.pixels.checks import Check
+    from dgx_pixels.pixels.grid import Grid
     from dgx_pixels.pixels.pixelize import Pixelized
     from dgx_pixels.pixels.read import Picture
     from dgx_pixels.tools.jobs import Report
@@ -92,13 +93,14 @@ def _art(picture: Picture, options: ArtOptions) -> tuple[Pixelized, dict[str, Ch
 
 
 def _described(picture: Picture, found: Pixelized) -> PixelizedAnswer:
-    height, width = picture.rgba.shape[:2]
-    grid = found.grid
     return PixelizedAnswer(
         kind=found.kind, confidence=round(found.confidence, 3),
-        grid=None if grid is None else GridAnswer(
-            width=grid.width, height=grid.height, cell_width=round(grid.cell_width, 3), cell_height=round(grid.cell_height, 3)
-        ),
+        grid=None if found.grid is None else _grid(found.grid, picture.shrunk),
         ground=None if found.ground is None else to_hex(found.ground),
-        source=SourceAnswer(format=picture.format, width=width, height=height, frames=picture.frames),
+        source=SourceAnswer(format=picture.format, width=picture.width, height=picture.height, frames=picture.frames),
     )  # fmt: skip
+
+
+def _grid(grid: Grid, shrunk: int) -> GridAnswer:
+    cell_width, cell_height = (round(length * shrunk, 3) for length in (grid.cell_width, grid.cell_height))
+    return GridAnswer(width=grid.width, height=grid.height, cell_width=cell_width, cell_height=cell_height)
