@@ -123,6 +123,6 @@ _KINDS: dict[str, Any] = {
 }
 _LARGE: dict[str, Any] = {
     "8k noise": lambda rng: file_of(_noise(rng, 8192, 8192), "BMP"),
-    "8k gradient": lambda rng: file_of(_gradient(rng, 8192, 8192), "JPEG"),
+    "8k gradient": lambda rng: file_of(_gradient(rng, 512, 512).resize((8192, 8192)), "JPEG"),
     "8k cells": lambda _: file_of(blocks(1, 128, 128, 64), "PNG"),
 }

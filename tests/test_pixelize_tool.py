@@ -259,6 +259,19 @@ async def test_what_fails_a_check_is_kept_but_not_published(client: Client[Any],
     assert "emptiness" in answer["next"]
 
 
+async def test_a_picture_without_cells_is_reduced_and_the_answer_says_so(client: Client[Any], game: Path) -> None:
+    """A smooth picture is no pixel art: the kind says it, the confidence is low, and `size` is offered."""
+    y, x = np.indices((300, 400)) / 50
+    waves = np.stack([np.sin(x + 1.7 * np.sin(y)), np.sin(y + x / 3), np.cos(x - y)], axis=2)
+    Image.fromarray(np.rint(127 + 120 * waves).astype(np.uint8)).save(game / "waves.jpg", quality=80)
+    answer = (await client.call_tool("pixelize_image", {"image": "waves.jpg", "category": "background"})).structured_content
+
+    assert answer is not None
+    assert answer["result"]["pixelized"]["kind"] == "no_grid"
+    assert answer["result"]["pixelized"]["confidence"] < 0.5
+    assert "`size`" in answer["next"]
+
+
 async def test_the_first_frame_of_an_animation_is_taken(client: Client[Any], game: Path) -> None:
     """A GIF of two frames gives the first, and the answer says how many there are."""
     frames = [Image.fromarray(potion(ground=g).repeat(8, 0).repeat(8, 1)) for g in ((250, 250, 250), (0, 0, 250))]
