@@ -16,6 +16,7 @@ _SMALLEST: Final = 2.0  # px of a cell that can be found: with fewer, a picture 
 _FEWEST: Final = 6  # cells along the shorter side, for a step to be seen repeating
 _SHARP: Final = 8.0  # px of a cell below which the sharp evidence serves better
 _GOOD_SCORE: Final = 0.4  # of `repetition`, above which more of it says no more
+_MANY: Final = 16  # cells, below which they must be flatter
 _HALF_FLAT, _FLAT_STEP = 0.52, 0.06  # of `unevenness`: at the first a grid is half sure; measured, see benchmarks/README.md
 
 
@@ -75,7 +76,7 @@ def find_grid(frames: Sequence[NDArray[np.uint8]]) -> Grid | None:
         return None
     x = _borders(fitted_cuts(_profile(across, pitch / 2), pitch), columns)
     y = _borders(fitted_cuts(_profile(down, pitch / 2), pitch), rows)
-    return Grid(x, y, _confidence(score / 2, unevenness(frames[0], x, y)))
+    return Grid(x, y, _confidence(score / 2, unevenness(frames[0], x, y), min(len(x), len(y)) - 1))
 
 
 def fit_grid(frames: Sequence[NDArray[np.uint8]], width: int, height: int) -> Grid:
@@ -87,12 +88,15 @@ def fit_grid(frames: Sequence[NDArray[np.uint8]], width: int, height: int) -> Gr
         cuts.append(_borders(counted_cuts(_profile(evidence, length / cells), cells), length))
         near = 2 * length / cells * np.linspace(0.97, 1.03, 7)
         scores.append(float(repetition(evidence.sharp, near).max()))
-    return Grid(cuts[0], cuts[1], _confidence(sum(scores) / 2, unevenness(frames[0], cuts[0], cuts[1])))
+    return Grid(cuts[0], cuts[1], _confidence(sum(scores) / 2, unevenness(frames[0], cuts[0], cuts[1]), min(width, height)))
 
 
-def _confidence(score: float, uneven: float) -> float:
-    """Join how well the changes repeat, and how much flatter cells are than what lies between them, to 0..1."""
-    flat = 1 / (1 + np.exp((uneven - _HALF_FLAT) / _FLAT_STEP))
+def _confidence(score: float, uneven: float, fewest: int) -> float:
+    """Join how well the changes repeat, and how much flatter cells are than what lies between them, to 0..1.
+
+    The fewer cells there are (`fewest` along the shorter side), the easier is a chance hit: the flatter they must be.
+    """
+    flat = 1 / (1 + np.exp((uneven - _HALF_FLAT * min(1.0, fewest / _MANY)) / _FLAT_STEP))
     return float(flat * np.sqrt(min(1.0, max(0.0, score / _GOOD_SCORE))))
 
 

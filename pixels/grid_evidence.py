@@ -11,6 +11,7 @@ _THINNED: Final = 3  # px along a border that are averaged before it is looked a
 _ALONG: Final = 3  # thinned px that changes are averaged over, along the border
 _FLOOR: Final = 1.5  # times the median change, below which a change is noise
 _MOST: Final = 48  # a stronger change says no more: an outline must not outvote the shading
+_SHORTEST: Final = 2 * _THINNED  # side of a picture that can be looked at, px
 _SMOOTH: Final = (0.25, 0.5, 0.25)
 
 
@@ -34,11 +35,11 @@ def border_evidence(rgb: NDArray[np.uint8], axis: int) -> Evidence:
     """Sum up the changes of a picture, (H, W, 3), across each line at right angles to `axis` (0: down, 1: across).
 
     A line between two px shows the change from one to the other; a line through the middle of a px the change from the px
-    before it to the one after. `wide` is made of the second kind alone. A side below 3 px gives zeros.
+    before it to the one after. `wide` is made of the second kind alone. A picture with a side below 6 px gives zeros.
     """
     length = rgb.shape[axis]
     sharp, wide = np.zeros(2 * length + 1), np.zeros(2 * length + 1)
-    if length >= 3:
+    if min(rgb.shape[:2]) >= _SHORTEST:
         thin = _thinned(rgb, axis)
         near, far = _changes(thin, axis, 1), _changes(thin, axis, 2)
         sharp[2:-2:2] = near * (far.sum() / max(near.sum(), 1.0))
@@ -61,7 +62,7 @@ def _changes(rgb: NDArray[np.uint8], axis: int, gap: int) -> NDArray[np.float64]
     changes = cv2.blur(changes, (1, _ALONG) if axis == 1 else (_ALONG, 1))
     floor = round(_FLOOR * _median(changes))
     changes = cv2.min(cv2.subtract(changes, float(floor)), float(_MOST))
-    return cv2.reduce(changes, 1 - axis, cv2.REDUCE_SUM, dtype=cv2.CV_32F).reshape(-1).astype(np.float64)
+    return np.asarray(np.asarray(changes).sum(axis=1 - axis, dtype=np.float64))
 
 
 def _median(values: cv2.typing.MatLike) -> int:

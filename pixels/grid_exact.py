@@ -1,6 +1,7 @@
 """Exact enlargements: pictures whose cells are whole px wide, all alike and flat."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,20 +9,17 @@ from numpy.typing import NDArray
 _TRIED = 16  # lines that are looked at before all are: most pictures are no enlargement, and show it at once
 
 
-def enlargement(frames: Sequence[NDArray[np.uint8]]) -> tuple[int, int] | None:
+def enlargement(frames: Sequence[NDArray[Any]]) -> tuple[int, int] | None:
     """Find the whole numbers, across and down, by which pictures of one size, each (H, W, c), were enlarged exactly.
 
-    They are the largest on whose multiples all changes lie; None if either is 1, or if nothing changes.
+    They are the largest on whose multiples all changes lie; None if either is 1, or if an axis has
+    no changes: bars and gradients show nothing of a grid.
     """
     across, down = _common_step(frames, 1), _common_step(frames, 0)
-    if not across and not down:
-        return None
-    rows, columns = frames[0].shape[:2]
-    across, down = across or np.gcd(down, columns), down or np.gcd(across, rows)
-    return (int(across), int(down)) if min(across, down) > 1 else None
+    return (across, down) if min(across, down) > 1 else None
 
 
-def _common_step(frames: Sequence[NDArray[np.uint8]], axis: int) -> int:
+def _common_step(frames: Sequence[NDArray[Any]], axis: int) -> int:
     """Largest step, px, on whose multiples all changes along an axis lie, the picture's end included; 0 for no change."""
     step = 0
     for frame in frames:

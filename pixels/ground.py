@@ -11,6 +11,7 @@ from dgx_pixels.pixels.colour import comparable
 _LIKE: Final = 14.0  # sRGB units within which border cells show one colour
 _AROUND: Final = 20.0  # the same for the cells behind the subject: a ground may be shaded
 _BORDER: Final = 0.4  # share of the border that must show the ground
+_ASKED: Final = 1000  # border cells that are compared, each with each
 _LEAST: Final = 0.1  # share of the picture that a ground covers; the border alone of 32x32 pixels is 0.12
 _FLATTEST, _NOISIER, _NOISIEST = 1.2, 0.75, 6.0  # how much a ground may vary from cell to cell, see `find_ground`
 _QUIET: Final = 20  # per cent of the subject's neighbours that have one colour, so that they differ by noise alone
@@ -29,6 +30,7 @@ def find_ground(cells: _Cells) -> NDArray[np.float64] | None:
     own noise allows: a quiet floor or a dark wall, whose texture shows from cell to cell, belongs to the picture.
     """
     border = np.concatenate([cells[0], cells[-1], cells[1:-1, 0], cells[1:-1, -1]])
+    border = border[:: 1 + len(border) // _ASKED]
     alike = np.linalg.norm(border[:, None] - border, axis=-1) < _LIKE
     color = np.median(border[alike[alike.sum(axis=1).argmax()]], axis=0)
     near = np.linalg.norm(border - color, axis=-1) < _LIKE
@@ -36,12 +38,12 @@ def find_ground(cells: _Cells) -> NDArray[np.float64] | None:
         return None
     color = np.median(border[near], axis=0)
     behind = reaching_border(np.linalg.norm(cells - color, axis=-1) < _AROUND)
+    if behind.all() or behind.mean() < _LEAST:
+        return None
     own = _steps(cells, ~behind)
     noise = float(np.percentile(own, _QUIET)) if len(own) else 0.0
     flat = _steps(cells, behind)
-    if behind.all() or behind.mean() < _LEAST or np.median(flat) > min(_NOISIEST, _FLATTEST + _NOISIER * noise):
-        return None
-    return color
+    return color if len(flat) and np.median(flat) <= min(_NOISIEST, _FLATTEST + _NOISIER * noise) else None
 
 
 def ground_cells(cells: _Cells, color: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from dgx_pixels.pixels.cells import cell_alpha, cell_colors, check_size
 from dgx_pixels.pixels.colour import Color
@@ -23,7 +24,7 @@ Kind = Literal["grid", "true_size", "no_grid"]
 
 _SURE: Final = 0.35  # confidence below which a picture counts as one without a grid
 _MOST_COLORS: Final = 256
-_MOST_KEPT: Final = 65536  # colours that a picture left as it is may keep: pixel art with more is none
+_MOST_KEPT: Final = 4096  # colours that a picture left as it is may keep: pixel art with more is none
 _OPAQUE: Final = 127  # alpha above which a pixel is drawn
 
 _Cells = NDArray[np.float64]  # (frames, h, w, 3), sRGB from 0 to 255
@@ -101,9 +102,10 @@ def _check(frames: Sequence[NDArray[np.uint8]], size: tuple[int, int] | None) ->
 
 def _without_clear(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Paint what is clear in the corner of the colour cube that is farthest from all opaque colours, so that it has edges."""
-    rgb, clear = rgba[..., :3], rgba[..., 3] <= _OPAQUE
+    rgb = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
+    clear = np.asarray(cv2.extractChannel(rgba, 3)) <= _OPAQUE
     if not clear.any():
-        return np.ascontiguousarray(rgb)
+        return rgb
     seen = rgb[~clear][:: max(1, int((~clear).sum()) // 4096)].astype(np.int64)
     corners = np.array(np.meshgrid(*[(0, 255)] * 3)).reshape(3, -1).T
     away = np.abs(corners[:, None] - seen).sum(axis=-1).min(axis=1, initial=765)
@@ -117,7 +119,7 @@ def _layout(
     rows, columns = pictures[0].shape[:2]
     if size == (columns, rows):
         return None, "true_size", 1.0
-    steps = enlargement([np.dstack([picture, frame[..., 3] > _OPAQUE]) for picture, frame in zip(pictures, frames, strict=True)])
+    steps = enlargement([*pictures, *(frame[..., 3:] > _OPAQUE for frame in frames)])
     if steps is not None and size in (None, (columns // steps[0], rows // steps[1])):
         grid = Grid(np.arange(0.0, columns + 1, steps[0]), np.arange(0.0, rows + 1, steps[1]), 1.0)
         return grid, "grid", 1.0
@@ -131,8 +133,7 @@ def _layout(
 
 def _is_few(rgb: NDArray[np.uint8]) -> bool:
     """Tell whether a picture has as few colours as pixel art may have."""
-    red, green, blue = cv2.split(rgb)
-    return len(np.unique(red.astype(np.uint32) << 16 | green.astype(np.uint32) << 8 | blue)) <= _MOST_COLORS
+    return Image.fromarray(rgb).getcolors(_MOST_COLORS) is not None
 
 
 def _cells(
@@ -184,8 +185,11 @@ def _sprites(rgb: NDArray[np.uint8], opaque: NDArray[np.bool_], colors: int | No
     count, height, width = opaque.shape
     strip, inside = rgb.reshape(count * height, width, 3), opaque.reshape(count * height, width)
     used = palette_of(strip[inside])
-    if colors is not None or len(used) > _MOST_KEPT:
-        strip, used = reduce_colors(strip, inside, colors or _MOST_COLORS)
+    if len(used) > _MOST_KEPT:
+        strip = few_colors(strip, _MOST_COLORS)
+        used = palette_of(strip[inside])
+    if colors is not None:
+        strip, used = reduce_colors(strip, inside, colors)
     if palette is not None:
         strip = lock_colors(strip, inside, palette)
         used = palette_of(strip[inside])

@@ -71,36 +71,37 @@ def _settled(points: _Points, centres: _Points, rounds: int) -> _Points:
 def _merged(centres: _Points, sizes: NDArray[np.float64], scatter: float, most: int, trust: float) -> _Points:
     """Merge clusters, cheapest first, and give back the best stage of all that have few enough."""
     centres, sizes = centres.copy(), sizes.copy()
+    points, alike = float(sizes.sum()), float((sizes * np.log(sizes)).sum())
     alive = np.ones(len(centres), dtype=np.bool_)
-    costs = _ward(centres, sizes, centres, sizes)
+    costs = np.stack([_ward(centres, sizes, one) for one in range(len(centres))])
     np.fill_diagonal(costs, np.inf)
     kept, least = centres, np.inf
     for count in range(len(centres), 0, -1):
-        criterion = _criterion(sizes[alive], scatter, trust)
+        criterion = _criterion(count, points, alike, scatter, trust)
         if count <= most and criterion < least:
             kept, least = centres[alive], criterion
         if count > 1:
             one, other = divmod(int(costs.argmin()), len(centres))
-            scatter += costs[one, other]
-            both = sizes[one] + sizes[other]
-            centres[one] = (centres[one] * sizes[one] + centres[other] * sizes[other]) / both
+            scatter += float(costs[one, other])
+            pair = sizes[[one, other]]
+            both = float(pair.sum())
+            alike += both * np.log(both) - float((pair * np.log(pair)).sum())
+            centres[one] = pair @ centres[[one, other]] / both
             sizes[one], alive[other] = both, False
-            row = _ward(centres[one : one + 1], sizes[one : one + 1], centres, sizes)[0]
+            row = _ward(centres, sizes, one)
             row[~alive] = row[one] = np.inf
             costs[one], costs[:, one] = row, row
             costs[other] = costs[:, other] = np.inf
     return kept
 
 
-def _ward(one: _Points, one_sizes: NDArray[np.float64], other: _Points, other_sizes: NDArray[np.float64]) -> _Points:
-    """How much scatter each join of one cluster with another would add; (n, m)."""
-    squared = sum((one[:, None, c] - other[None, :, c]) ** 2 for c in range(3))
-    return np.asarray(squared * one_sizes[:, None] * other_sizes / (one_sizes[:, None] + other_sizes))
+def _ward(centres: _Points, sizes: NDArray[np.float64], one: int) -> NDArray[np.float64]:
+    """How much scatter a join of one cluster with each would add; (n,)."""
+    away = centres - centres[one]
+    return np.asarray(np.einsum("ij,ij->i", away, away) * (sizes * sizes[one] / (sizes + sizes[one])))
 
 
-def _criterion(sizes: NDArray[np.float64], scatter: float, trust: float) -> float:
-    """Twice the negative integrated completed log-likelihood, up to a constant."""
-    points = sizes.sum()
-    variance = scatter / (3 * points) + _ROUNDING
-    fit = 3 * points * np.log(variance) - 2 * (sizes * np.log(sizes / points)).sum()
-    return float(trust * fit + _PRICE * 4 * len(sizes) * np.log(max(trust * points, 2.0)))
+def _criterion(count: int, points: float, alike: float, scatter: float, trust: float) -> float:
+    """Twice the negative integrated completed log-likelihood, up to a constant; `alike` is the sum of n log n over clusters."""
+    fit = 3 * points * np.log(scatter / (3 * points) + _ROUNDING) - 2 * (alike - points * np.log(points))
+    return float(trust * fit + _PRICE * 4 * count * np.log(max(trust * points, 2.0)))
