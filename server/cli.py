@@ -36,8 +36,11 @@ def main(argv: list[str] | None = None) -> None:
 def _parsed(argv: list[str] | None) -> argparse.Namespace:
     parser = _parser()
     arguments = parser.parse_args(argv)
-    if arguments.command == "pixelize" and arguments.image is None and not arguments.worker:
-        parser.error("pixelize needs an image file")
+    if arguments.command == "pixelize":
+        if arguments.image is None and not arguments.worker:
+            parser.error("pixelize needs an image file")
+        if (arguments.indexed or arguments.enlarge != 1) and arguments.out is None:
+            parser.error("--indexed and --enlarge are for --out: what is published is an RGBA PNG at its true size")
     return arguments
 
 
@@ -164,6 +167,8 @@ def _sprite_options(sprite: argparse.ArgumentParser) -> None:
 def _pixelize_options(pixelize: argparse.ArgumentParser) -> None:
     pixelize.add_argument("image", nargs="?", help="the image file: PNG, JPEG, WebP, GIF, BMP or TIFF")
     pixelize.add_argument("--out", help="write the PNG to this file, and leave project and library alone")
+    pixelize.add_argument("--indexed", action="store_true", help="with --out: write a palette PNG instead of an RGBA one")
+    pixelize.add_argument("--enlarge", type=int, default=1, metavar="N", help="with --out: each pixel a square of N px")
     pixelize.add_argument("--worker", action="store_true", help="serve lines 'IN<tab>OUT' on stdin until it ends")
     pixelize.add_argument("--name", help="file name part, [a-z0-9_]; made from the file's name if left out")
     pixelize.add_argument("--category", help="item (default), character, enemy, npc, tile, ui, effect, ...")

@@ -16,15 +16,20 @@ from dgx_pixels.bevy.project import ProjectError, find_project, open_project
 from dgx_pixels.models.matting import MattingError, without_ground
 from dgx_pixels.pixels.art import make_art
 from dgx_pixels.pixels.art_options import ArtOptions, read_options
-from dgx_pixels.pixels.export import encode_plain_png
+from dgx_pixels.pixels.edit import scale
+from dgx_pixels.pixels.export import encode_indexed_png, encode_plain_png
 from dgx_pixels.pixels.palette import Palette
 from dgx_pixels.pixels.read import MOST_BYTES, PictureError, read_picture
 from dgx_pixels.tools.palettes import PROJECT, find_palette
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from dgx_pixels.pixels.pixelize import Pixelized
+    from dgx_pixels.pixels.sprite import Sprite
+
+    Encode = Callable[[Sprite], bytes]
 
 
 def run_file(arguments: argparse.Namespace) -> int:
@@ -35,7 +40,7 @@ def run_file(arguments: argparse.Namespace) -> int:
         if arguments.worker:
             return _work(options, _matting_folder(arguments))
         target = Path(arguments.out)
-        found = _pixelize(Path(arguments.image), target, options, _matting_folder(arguments))
+        found = _pixelize(Path(arguments.image), target, options, _matting_folder(arguments), _encoder(arguments))
     except (ValueError, OSError, MattingError) as error:
         print(f"dgx-pixels: {_sentence(error)}", file=sys.stderr)
         return 1
@@ -68,6 +73,12 @@ def _palette(arguments: argparse.Namespace) -> Palette | None:
     return find_palette(arguments.palette, assets, lambda path: Path(path).read_bytes())
 
 
+def _encoder(arguments: argparse.Namespace) -> Encode:
+    if arguments.indexed:
+        return lambda sprite: encode_indexed_png(sprite if arguments.enlarge == 1 else scale(sprite, arguments.enlarge))
+    return lambda sprite: encode_plain_png(sprite, arguments.enlarge)
+
+
 def _matting_folder(arguments: argparse.Namespace) -> Path | None:
     """Where the matting model lies; None if none is asked for."""
     if not arguments.matting:
@@ -78,10 +89,10 @@ def _matting_folder(arguments: argparse.Namespace) -> Path | None:
     return Settings(**given).home / "models" / "matting"
 
 
-def _pixelize(source: Path, target: Path, options: ArtOptions, matting: Path | None) -> Pixelized:
+def _pixelize(source: Path, target: Path, options: ArtOptions, matting: Path | None, encode: Encode) -> Pixelized:
     rgba = read_picture(picture_bytes(source)).rgba
     found = make_art(rgba if matting is None else without_ground(rgba, matting), options)
-    target.write_bytes(encode_plain_png(found.sprite))
+    target.write_bytes(encode(found.sprite))
     return found
 
 
@@ -92,7 +103,7 @@ def _work(options: ArtOptions, matting: Path | None) -> int:
         target = rest.partition("\t")[0]
         started = time.perf_counter()
         try:
-            _pixelize(Path(source), Path(target), options, matting)
+            _pixelize(Path(source), Path(target), options, matting, encode_plain_png)
             answer = f"ok {time.perf_counter() - started:.6f}"
         except (ValueError, OSError, MattingError) as error:
             answer = f"err {_sentence(error)}"

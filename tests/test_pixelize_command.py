@@ -79,11 +79,24 @@ def test_options_reach_the_engine(picture: Path, tmp_path: Path, capsys: pytest.
     assert rgba[-1, :, 3].any()
 
 
+def test_an_indexed_or_enlarged_png_may_be_asked_for(picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A palette PNG, each cell three pixels a side, decodes to the same art; without --out it is wrong usage."""
+    out = tmp_path / "out.png"
+    assert run(picture, "--out", out, "--indexed", "--enlarge", "3", "--no-transparent") == 0
+
+    with Image.open(out) as image:
+        assert (image.mode, image.size) == ("P", (48, 48))
+        assert (np.array(image.convert("RGB"))[1::3, 1::3] == potion()).all()
+    assert run(picture, "--indexed") == 2
+    assert "for --out" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (("nope.png", "--out", "x.png"), "nope.png cannot be used (No such file or directory)"),
         (("{picture}", "--out", "no/such/folder/x.png"), "x.png cannot be used"),
+        (("{picture}", "--out", "x.png", "--enlarge", "0"), "whole number from 1"),
         (("{picture}", "--out", "x.png", "--size", "0"), "size '0' is not possible"),
         (("{picture}", "--out", "x.png", "--palette", "pico-9"), "pico-8"),
         (("{picture}", "--out", "x.png", "--palette", "project"), "no Bevy project"),
