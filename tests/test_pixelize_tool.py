@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,41 +12,20 @@ import numpy as np
 import pytest
 from conftest import text_of
 from fastmcp import Client, FastMCP
-from numpy.typing import NDArray
 from pictures import file_of, potion
 from PIL import Image
+from pixelizing import made, pixels, write_potion
 
 from dgx_pixels.pixels.art import make_art
 from dgx_pixels.pixels.palette import read_palette
 from dgx_pixels.pixels.sprite import recipe_of
-from dgx_pixels.server.app import build
-from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools import pixelize_job
 
 
 @pytest.fixture
 def picture(game: Path) -> Path:
-    """A potion of 16 cells, 10 px each, in the game's art folder."""
-    file = game / "art" / "Red Potion.png"
-    file.parent.mkdir()
-    Image.fromarray(potion().repeat(10, 0).repeat(10, 1)).save(file)
-    return file
-
-
-def pixels(asset: dict[str, Any]) -> NDArray[np.uint8]:
-    """The RGBA pixels of an answer's asset."""
-    with Image.open(asset["file"]) as image:
-        assert image.mode == "RGBA"
-        return np.array(image)
-
-
-async def made(client: Client[Any], **arguments: object) -> dict[str, Any]:
-    """The structured answer of a call that is done."""
-    answer = (await client.call_tool("pixelize_image", arguments)).structured_content
-    assert answer is not None
-    assert answer["status"] == "done"
-    result: dict[str, Any] = answer["result"]
-    return result
+    """A potion in the game's art folder."""
+    return write_potion(game / "art" / "Red Potion.png")
 
 
 async def test_a_picture_becomes_the_art_that_it_shows(client: Client[Any], game: Path, picture: Path) -> None:
@@ -155,82 +133,6 @@ async def test_a_pixelized_sprite_can_be_pixelized_from_the_library(client: Clie
     again = await made(client, image=first["assets"][0]["file"], name="again", publish=False)
 
     assert (pixels(first["assets"][0]) == pixels(again["assets"][0])).all()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        ({"image": ""}, "image is empty"),
-        ({"image": "nope.png"}, "nope.png cannot be read (No such file or directory)"),
-        ({"image": "art"}, "art is no plain file"),
-        ({"image": "a\0b.png"}, "is none"),
-        ({"image": "/etc/passwd"}, "/etc/passwd may not be read, only what lies in"),
-        ({"image": "../other/secret.png"}, "may not be read"),
-        ({"image": "way_out.png"}, "may not be read"),
-        ({"image": "Cargo.toml"}, "no picture in a format that is read"),
-        ({"image": "cut.png"}, "damaged or cut short"),
-        ({"size": 0}, "size 0 is not possible: use a number from 1 to 1024"),
-        ({"size": "16x"}, "WxH of these, like 32x48"),
-        ({"size": 512}, "512"),
-        ({"colors": 1}, "colors is 1, but must be from 2 to 256"),
-        ({"palette": "pico-9"}, "pico-8"),
-        ({"palette": "nope.hex"}, "nope.hex cannot be read"),
-        ({"palette": "/etc/passwd.hex"}, "may not be read"),
-        ({"palette": "project"}, "no pixel art yet"),
-        ({"dither": "dots"}, "dither cannot be 'dots': use none, bayer4, bayer8, floyd-steinberg"),
-        ({"dither": "bayer4"}, "give a palette, or a number of colors"),
-        ({"cleanup": ["dust"]}, "cleanup cannot be 'dust'"),
-        ({"outline": "red"}, "'red' is not a colour"),
-        ({"outline": "#123456", "palette": "1-bit"}, "its nearest colour is #000000"),
-        ({"outline": "#123456", "colors": 2}, "ask for 3 or more"),
-        ({"trim": True, "canvas": 32}, "either trim, or canvas"),
-        ({"canvas": 4}, "does not fit on a canvas of 4x4"),
-        ({"anchor": "head"}, "anchor cannot be 'head': use feet, centre"),
-        ({"category": "hat"}, "'hat' is not one of character"),
-        ({"name": "../evil"}, "../evil"),
-        ({"wait_s": 601}, "wait_s is 601"),
-    ],
-)  # fmt: skip
-async def test_each_bad_argument_is_named_and_nothing_is_published(
-    server: FastMCP[Any], game: Path, picture: Path, tmp_path: Path, arguments: dict[str, Any], says: str
-) -> None:
-    """The error says in one sentence what was wrong and what is allowed; the game's assets stay empty."""
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "secret.png").write_bytes(picture.read_bytes())
-    (game / "way_out.png").symlink_to(tmp_path / "other" / "secret.png")
-    (game / "cut.png").write_bytes(picture.read_bytes()[:-40])
-    async with Client(server) as client:
-        refused = await client.call_tool("pixelize_image", {"image": str(picture), **arguments}, raise_on_error=False)
-
-    assert refused.is_error
-    assert says in text_of(refused)
-    assert "\n" not in text_of(refused)
-    assert [*(game / "assets").iterdir()] == []
-
-
-async def test_a_pipe_is_refused_rather_than_waited_for(server: FastMCP[Any], game: Path) -> None:
-    """Opening something that is no plain file does not hang the server."""
-    os.mkfifo(game / "pipe.png")
-    async with Client(server) as client:
-        refused = await client.call_tool("pixelize_image", {"image": "pipe.png"}, raise_on_error=False)
-
-    assert "no plain file" in text_of(refused)
-
-
-async def test_folders_of_read_roots_may_be_read(settings: Settings, picture: Path, tmp_path: Path) -> None:
-    """A folder that the user has named is read from, even without a project; its neighbour is not."""
-    downloads, private = tmp_path / "downloads", tmp_path / "private"
-    for folder in (downloads, private):
-        folder.mkdir()
-        (folder / "potion.png").write_bytes(picture.read_bytes())
-    own = settings.model_copy(update={"read_roots": (downloads,), "project": None})
-    async with Client(build(own)[0]) as client:
-        result = await made(client, image=str(downloads / "potion.png"))
-        refused = await client.call_tool("pixelize_image", {"image": str(private / "potion.png")}, raise_on_error=False)
-
-    assert not result["assets"][0]["published"]
-    assert "may not be read" in text_of(refused)
-    assert "DGX_PIXELS_READ_ROOTS" in text_of(refused)
 
 
 async def test_a_file_edited_by_hand_is_not_replaced_unasked(client: Client[Any], game: Path, picture: Path) -> None:
