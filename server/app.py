@@ -22,7 +22,7 @@ from dgx_pixels.bevy.publisher import Publisher
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.gpu import GpuThread
-from dgx_pixels.resources import assets, models
+from dgx_pixels.resources import assets, models, palettes
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.wrong_types import WrongTypes
 from dgx_pixels.tools.asset_tools import list_assets, view_asset
@@ -43,7 +43,7 @@ pixel art of any image file and writes it there, too. view_asset shows a picture
 sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
 
 _TOOLS = (generate_sprite, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job)
-_RESOURCES = (models.models, models.model, assets.assets, assets.asset, assets.image)
+_RESOURCES = (models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes)
 
 
 class Activity(Middleware):

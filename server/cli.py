@@ -177,13 +177,19 @@ def _pixelize_options(pixelize: argparse.ArgumentParser) -> None:
     pixelize.add_argument("--palette", help=_PALETTE)
     pixelize.add_argument("--transparent", action=argparse.BooleanOptionalAction, default=None, help="cut the ground away")
     pixelize.add_argument("--dither", help="none (default), bayer4, bayer8 or floyd-steinberg; needs --palette or --colors")
-    pixelize.add_argument("--cleanup", nargs="+", metavar="WHAT", help="orphans, lines, outlines: touch-ups, off unless named")
+    pixelize.add_argument(
+        "--cleanup", type=_names, metavar="WHAT,...", help="orphans,lines,outlines: touch-ups, off unless named"
+    )
     pixelize.add_argument("--outline", metavar="COLOR", help="draw a line of one pixel around the subject, like '#1a1c2c'")
     pixelize.add_argument("--trim", action="store_true", default=None, help="cut off clear rows and columns")
     pixelize.add_argument("--canvas", metavar="SIZE", help="stand the subject on a canvas of 32 or 32x48")
     pixelize.add_argument("--anchor", help="where it stands there: feet (bottom centre, default) or centre")
     pixelize.add_argument("--matting", action="store_true", default=None, help="tell the subject from a busy ground with a model")
     _publishing_options(pixelize)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _publishing_options(command: argparse.ArgumentParser) -> None:

@@ -69,7 +69,7 @@ def test_options_reach_the_engine(picture: Path, tmp_path: Path, capsys: pytest.
     out = tmp_path / "out.png"
     run(
         picture, "--out", out, "--palette", tmp_path / "three.gpl", "--outline", "#ffffff", "--canvas", "20x24", "--cleanup",
-        "orphans", "lines", "--json",
+        "orphans, lines", "--json",
     )  # fmt: skip
 
     said = json.loads(capsys.readouterr().out)

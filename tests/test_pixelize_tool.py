@@ -90,11 +90,14 @@ async def test_dithering_stays_in_the_palette(server: FastMCP[Any], game: Path, 
 
 
 async def test_a_palette_may_be_a_file_or_what_the_project_has(client: Client[Any], game: Path, picture: Path) -> None:
-    """A .hex file of the game, and the colours of its own PNGs, lock the sprite."""
+    """A .hex file of the game, and the colours of its own PNGs, but not of those linked to from there, lock the sprite."""
     colors = ((10, 20, 30), (200, 30, 60), (250, 240, 220))
     (game / "art" / "ours.hex").write_text("\n".join(bytes(c).hex() for c in colors))
     by_file = await made(client, image=str(picture), palette="art/ours.hex", name="one", publish=False)
     Image.fromarray(np.array([[*colors[:2]]], dtype=np.uint8)).save(game / "assets" / "old.png")
+    elsewhere = game.parent / "elsewhere.png"
+    Image.fromarray(np.array([[(1, 2, 3), (4, 5, 6)]], dtype=np.uint8)).save(elsewhere)
+    (game / "assets" / "linked.png").symlink_to(elsewhere)
     by_project = await made(client, image=str(picture), palette="project", name="two")
 
     for result, allowed in ((by_file, colors), (by_project, colors[:2])):

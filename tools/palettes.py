@@ -50,7 +50,8 @@ def project_palette(assets: Path) -> Palette:
     """
     seen: Counter[Color] = Counter()
     for file in sorted(assets.rglob("*.png"))[:_MOST_FILES]:
-        seen.update(_colors_of(file))
+        if file.resolve().is_relative_to(assets):  # a link may lead anywhere
+            seen.update(_colors_of(file))
     if len(seen) < 2:
         raise PaletteError(f"{assets} holds no pixel art yet (PNGs of at most 256 colours): name a palette instead.")
     pixels = np.array(list(seen.elements()), dtype=np.uint8)
