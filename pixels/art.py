@@ -61,8 +61,9 @@ def _dithered(rgba: NDArray[np.uint8], options: ArtOptions) -> Pixelized:
 def _outlined(sprite: Sprite, options: ArtOptions, color: Color) -> Sprite:
     rgba = sprite.rgba
     opaque = rgba[..., 3] > 0
-    if options.colors is not None and color not in sprite.palette and len(sprite.palette) >= options.colors:
-        rgb, _ = reduce_colors(rgba[..., :3], opaque, options.colors - 1)
+    most = options.colors or MOST_COLORS
+    if color not in sprite.palette and len(sprite.palette) >= most:
+        rgb, _ = reduce_colors(rgba[..., :3], opaque, most - 1)
         rgba = np.dstack([rgb, rgba[..., 3]])
     if options.size is None and (opaque.sum() > opaque[1:-1, 1:-1].sum()):
         rgba = np.pad(rgba, ((1, 1), (1, 1), (0, 0)))

@@ -76,6 +76,15 @@ def test_a_colour_is_kept_free_for_the_outline() -> None:
     assert len(art.palette) == 3
 
 
+def test_an_outline_is_not_the_257th_colour() -> None:
+    """Where 256 colours are found, one gives way to the outline's."""
+    noise = np.dstack([np.random.default_rng(0).integers(0, 256, (40, 90, 3)), np.full((40, 90), 255)]).astype(np.uint8)
+    art = make_art(noise, read_options(transparent=False, outline="#000000")).sprite
+
+    assert (0, 0, 0) in art.palette
+    assert len(art.palette) <= 256
+
+
 def test_art_that_is_too_large_is_not_touched_up() -> None:
     """What takes too much memory is refused with what to do."""
     rng = np.random.default_rng(0)
