@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dgx_pixels.bevy.project import ProjectError, find_project, open_project
+from dgx_pixels.bevy.project import find_project, open_project
 from dgx_pixels.models.matting import MattingError, without_ground
 from dgx_pixels.pixels.art import make_art
 from dgx_pixels.pixels.art_options import ArtOptions, read_options
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     Encode = Callable[[Sprite], bytes]
 
 
+_EXPECTED = (ValueError, OSError, MattingError, MemoryError)
+
+
 def run_file(arguments: argparse.Namespace) -> int:
     """Do the work and say what was made; answers with the exit status, 1 with one sentence on stderr."""
     warnings.simplefilter("ignore")  # Pillow warns of odd metadata in files that it reads all the same
@@ -41,7 +44,7 @@ def run_file(arguments: argparse.Namespace) -> int:
             return _work(options, _matting_folder(arguments))
         target = Path(arguments.out)
         found = _pixelize(Path(arguments.image), target, options, _matting_folder(arguments), _encoder(arguments))
-    except (ValueError, OSError, MattingError) as error:
+    except _EXPECTED as error:
         print(f"dgx-pixels: {_sentence(error)}", file=sys.stderr)
         return 1
     print(_described(found, target, as_json=arguments.json))
@@ -105,14 +108,16 @@ def _work(options: ArtOptions, matting: Path | None) -> int:
         try:
             _pixelize(Path(source), Path(target), options, matting, encode_plain_png)
             answer = f"ok {time.perf_counter() - started:.6f}"
-        except (ValueError, OSError, MattingError) as error:
+        except _EXPECTED as error:
             answer = f"err {_sentence(error)}"
         print(answer, flush=True)
     return 0
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and not isinstance(error, ProjectError):
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this picture: give a smaller one."
+    if isinstance(error, OSError):
         return f"{error.filename} cannot be used ({error.strerror}): check the path and its permissions."
     return str(error)
 

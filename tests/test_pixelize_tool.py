@@ -187,6 +187,22 @@ async def test_the_first_frame_of_an_animation_is_taken(client: Client[Any], gam
     assert pixels(result["assets"][0])[0, 0].tolist() == [250, 250, 250, 255]
 
 
+async def test_too_little_memory_is_said(server: FastMCP[Any], picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that cannot hold the work refuses it in one sentence, and works on."""
+
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    async with Client(server) as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(pixelize_job, "make_art", full)
+            refused = await client.call_tool("pixelize_image", {"image": str(picture)}, raise_on_error=False)
+        after = await made(client, image=str(picture))
+
+    assert "not enough memory" in text_of(refused)
+    assert after["assets"][0]["published"]
+
+
 async def test_cancelling_frees_the_caller_at_once_and_publishes_nothing(
     server: FastMCP[Any], game: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,8 @@ async def pixelize_job(services: Services, request: PixelizeRequest, project: Be
         ValueError,
     ) as error:  # ValueError: reading and the engine say it in one sentence
         raise JobFailedError(str(error)) from error
+    except MemoryError as error:
+        raise JobFailedError("There is not enough memory for this picture: give a smaller one.") from error
     return SpriteResult(assets=assets, pixelized=_described(picture, found))
 
 
