@@ -65,7 +65,8 @@ def scene(tiles: Tiles, seed: int, side: int, *, floor: bool) -> Picture:
     step = SIDE if side > 48 else 24
     for y in range(0, height - 20, step):
         for x in range(0, width - 20, step):
-            _stamp(picture, tiles.subjects[rng.integers(len(tiles.subjects))], y + rng.integers(-2, 3), x + rng.integers(-2, 3))
+            down, across = rng.integers(-2, 3, 2).tolist()
+            _stamp(picture, tiles.subjects[rng.integers(len(tiles.subjects))], y + down, x + across)
     return _in_few_colors(picture, int(rng.choice([16, 24, 32, 48])), seed)
 
 
@@ -90,10 +91,10 @@ def spoil(rgba: Picture, seed: int, how: Spoiling) -> Picture:
     if blur > 0:
         drawn = cv2.GaussianBlur(drawn, (0, 0), blur).astype(np.float32)
     size = drawn.shape[:2]
-    drawn = drawn + how.shade * _slow(rng, size, 8, 3)
+    noisy = drawn + how.shade * _slow(rng, size, 8, 3).astype(np.float64)
     coarse = rng.normal(0, how.grain, (size[0] // 2 + 1, size[1] // 2 + 1, 3)).repeat(2, 0).repeat(2, 1)
-    drawn = drawn + 0.7 * (rng.normal(0, how.grain, drawn.shape) + coarse[: size[0], : size[1]])
-    result = np.rint(drawn.clip(0, 255)).astype(np.uint8)
+    noisy += 0.7 * (rng.normal(0, how.grain, noisy.shape) + coarse[: size[0], : size[1]])
+    result = np.rint(noisy.clip(0, 255)).astype(np.uint8)
     return result if how.quality is None else jpeg(result, int(rng.integers(how.quality[0], how.quality[1] + 1)))
 
 
@@ -109,7 +110,9 @@ def on_ground(rgba: Picture, rng: np.random.Generator) -> Picture:
 def jpeg(rgb: Picture, quality: int) -> Picture:
     """Save as JPEG and read again, (H, W, 3)."""
     data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def animation(tiles: Tiles, seed: int, frames: int) -> list[Picture]:

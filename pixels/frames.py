@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_SAME: Final = 5.0  # times the usual difference of a cell in two frames, within which it stands still
+_SAME: Final = 8.0  # times the usual difference of a cell in two frames, within which it stands still
 _MOST: Final = 24.0  # sRGB units, the most that noise is taken for
 
 _Cells = NDArray[np.float64]  # (frames, h, w, 3), sRGB from 0 to 255

@@ -60,13 +60,13 @@ def counted_cuts(profile: NDArray[np.float64], cells: int) -> NDArray[np.intp]:
     chosen = [int(total.argmax())]
     for back in reversed(came):
         chosen.append(int(back[chosen[-1]]))
-    return even + shifts[chosen[::-1]][: len(even)]
+    return np.asarray(even + shifts[chosen[::-1]][: len(even)])
 
 
 def _scaled(profile: NDArray[np.float64], pitch: float) -> NDArray[np.float64]:
     """Bring a profile to a scale where a usual cut has evidence 1."""
     usual = np.sort(profile)[-max(1, int(len(profile) / pitch)) :].mean()
-    return np.minimum(profile / max(usual, 1e-9), _STRONGEST)
+    return np.asarray(np.minimum(profile / max(usual, 1e-9), _STRONGEST))
 
 
 def _best(evidence: NDArray[np.float64], pitch: float, stiff: float) -> NDArray[np.intp]:

@@ -61,8 +61,8 @@ def _changes(rgb: NDArray[np.uint8], axis: int, gap: int) -> NDArray[np.float64]
     changes = cv2.max(cv2.max(red, green), blue)
     changes = cv2.blur(changes, (1, _ALONG) if axis == 1 else (_ALONG, 1))
     floor = round(_FLOOR * _median(changes))
-    changes = cv2.min(cv2.subtract(changes, float(floor)), float(_MOST))
-    return np.asarray(np.asarray(changes).sum(axis=1 - axis, dtype=np.float64))
+    counted = np.clip(np.arange(256) - floor, 0, _MOST).astype(np.uint8)
+    return np.asarray(np.asarray(cv2.LUT(changes, counted)).sum(axis=1 - axis, dtype=np.float64))
 
 
 def _median(values: cv2.typing.MatLike) -> int:

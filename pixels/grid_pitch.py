@@ -64,4 +64,4 @@ def _autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64]:
     spectrum = np.fft.rfft(values, 2 * n)
     products = np.fft.irfft(spectrum * spectrum.conj(), 2 * n)[: n // 2]
     products *= n / (n - np.arange(len(products)))
-    return products / products[0] if products[0] > 0 else np.zeros(len(products))
+    return np.asarray(products / products[0]) if products[0] > 0 else np.zeros(len(products))

@@ -14,6 +14,7 @@ _BORDER: Final = 0.4  # share of the border that must show the ground
 _ASKED: Final = 1000  # border cells that are compared, each with each
 _LEAST: Final = 0.1  # share of the picture that a ground covers; the border alone of 32x32 pixels is 0.12
 _FLATTEST, _NOISIER, _NOISIEST = 1.2, 0.75, 6.0  # how much a ground may vary from cell to cell, see `find_ground`
+_TEXTURED: Final = 2.0  # times its usual step that a ground's larger ones have; noise alone makes it 1.5
 _QUIET: Final = 20  # per cent of the subject's neighbours that have one colour, so that they differ by noise alone
 
 _FILL: Final = 0.09  # distance, in `colour.comparable`, that the flood from the border takes
@@ -43,7 +44,10 @@ def find_ground(cells: _Cells) -> NDArray[np.float64] | None:
     own = _steps(cells, ~behind)
     noise = float(np.percentile(own, _QUIET)) if len(own) else 0.0
     flat = _steps(cells, behind)
-    return color if len(flat) and np.median(flat) <= min(_NOISIEST, _FLATTEST + _NOISIER * noise) else None
+    if not len(flat):
+        return None
+    usual, large = np.percentile(flat, (50, 75))
+    return color if usual <= min(_NOISIEST, _FLATTEST + _NOISIER * noise) and large <= _TEXTURED * usual + 1 else None
 
 
 def ground_cells(cells: _Cells, color: NDArray[np.float64]) -> NDArray[np.bool_]:
