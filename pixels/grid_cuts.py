@@ -14,6 +14,7 @@ _SLIVER: Final = 0.35  # the same for the first and last cell, which the picture
 _EDGE: Final = 0.25  # part of the price that a cut-off cell pays
 _STRONGEST: Final = 2.0  # times the usual evidence of a cut that any cut may have
 _ROUNDS: Final = 3
+_SETTLED: Final = 0.004  # change of the pitch, as a part, that moves no cut
 
 
 def fitted_cuts(profile: NDArray[np.float64], pitch: float) -> NDArray[np.intp]:
@@ -32,7 +33,10 @@ def fitted_cuts(profile: NDArray[np.float64], pitch: float) -> NDArray[np.intp]:
         seen = (evidence[cuts[1:]] > _SEEN) & (evidence[cuts[:-1]] > _SEEN)
         if seen.sum() >= 4 and widths[seen].std() > _UNEVEN * pitch:
             stiff = _LOOSE
+        settled = stiff == _STIFF and abs(widths.mean() / pitch - 1) < _SETTLED
         pitch = float(widths.mean())
+        if settled:
+            break
     return cuts
 
 

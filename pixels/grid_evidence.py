@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_THINNED: Final = 3  # px along a border that are averaged before it is looked at: noise goes, time too
+_THINNED: Final = 4  # px along a border that are averaged before it is looked at: noise goes, time too
 _ALONG: Final = 3  # thinned px that changes are averaged over, along the border
 _FLOOR: Final = 1.5  # times the median change, below which a change is noise
 _MOST: Final = 48  # a stronger change says no more: an outline must not outvote the shading

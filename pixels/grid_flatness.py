@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dgx_pixels.pixels.cells import cell_samples
 
 _SAMPLES: Final = 5  # along each axis of a cell
-_MOST: Final = 64  # cells along each axis that are looked at
+_MOST: Final = 33  # cuts along each axis that are looked at
 
 
 def unevenness(rgb: NDArray[np.uint8], x_cuts: NDArray[np.float64], y_cuts: NDArray[np.float64]) -> float:

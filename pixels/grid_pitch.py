@@ -46,7 +46,7 @@ def _levelled(profile: NDArray[np.float64]) -> NDArray[np.float64]:
     window = max(3, len(profile) // 8)
     mean = _running_mean(profile, window)
     level = np.minimum(profile / np.maximum(mean + 0.05 * profile.mean(), 1e-9), _LOUDEST)
-    return level - _running_mean(level, window)
+    return np.asarray(level - _running_mean(level, window))
 
 
 def _running_mean(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:

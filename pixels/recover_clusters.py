@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_SEEDS: Final = 160  # clusters to begin with, before the merging
+_SEEDS: Final = 96  # clusters to begin with, before the merging
 _APART: Final = 2.0  # sRGB units within which no second seed is wanted
 _PRICE: Final = 2.0  # of a colour, in units of the criterion's own: small palettes are the likelier ones
 _ROUNDING: Final = 1 / 48  # variance that rounding to bytes leaves in any colour; keeps the logarithm finite
