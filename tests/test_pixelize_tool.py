@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,7 @@ async def test_a_palette_may_be_a_file_or_what_the_project_has(client: Client[An
     elsewhere = game.parent / "elsewhere.png"
     Image.fromarray(np.array([[(1, 2, 3), (4, 5, 6)]], dtype=np.uint8)).save(elsewhere)
     (game / "assets" / "linked.png").symlink_to(elsewhere)
+    os.mkfifo(game / "assets" / "pipe.png")
     by_project = await made(client, image=str(picture), palette="project", name="two")
 
     for result, allowed in ((by_file, colors), (by_project, colors[:2])):

@@ -63,7 +63,7 @@ def project_palette(assets: Path) -> Palette:
 def _colors_of(file: Path) -> Palette:
     """The colours of a PNG; none if it is no pixel art, or cannot be read: it is the user's, and not asked for by name."""
     try:
-        if file.stat().st_size > MOST_BYTES:
+        if not file.is_file() or file.stat().st_size > MOST_BYTES:  # a pipe would be waited for
             return ()
         colors = colors_in_order(read_picture(file.read_bytes()).rgba)
     except (PictureError, OSError):
