@@ -13,7 +13,7 @@ _AROUND: Final = 20.0  # the same for the cells behind the subject: a ground may
 _BORDER: Final = 0.4  # share of the border that must show the ground
 _ASKED: Final = 1000  # border cells that are compared, each with each
 _LEAST: Final = 0.1  # share of the picture that a ground covers; the border alone of 32x32 pixels is 0.12
-_FLATTEST, _NOISIER, _NOISIEST = 1.2, 0.75, 6.0  # how much a ground may vary from cell to cell, see `find_ground`
+_FLATTEST, _NOISIER, _NOISIEST = 1.5, 0.5, 6.0  # how much a ground may vary from cell to cell, see `find_ground`
 _TEXTURED: Final = 2.0  # times its usual step that a ground's larger ones have; noise alone makes it 1.5
 _QUIET: Final = 20  # per cent of the subject's neighbours that have one colour, so that they differ by noise alone
 
