@@ -187,9 +187,5 @@ def _after(result: SpriteResult) -> str:
             "It is in the library, at `file`; to have it in a game, ask again with the Bevy project (`project`) and publish=true."
         )
     reduced = result.pixelized is not None and result.pixelized.kind == "no_grid"
-    hint = (
-        f"The picture shows no cells, so it was reduced to {first.width}x{first.height}: `size` asks for another. "
-        if reduced
-        else ""
-    )
+    hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. " if reduced else ""
     return f'{hint}Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
