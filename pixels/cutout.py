@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgx_pixels.pixels.colour import Color, comparable
+from dgx_pixels.pixels.ground import holes, reaching_border
 
 # Distances are those of `comparable`, where 0.02 is just noticeable and magenta lies 0.5 or more from most subjects.
 _NEAR_KEY: Final = 0.2  # a model asked for a key draws it about so well
@@ -55,43 +56,11 @@ def cut_out(rgb: NDArray[np.uint8], ground: Color | None) -> Cutout:
     fill, tight, least = (
         (_FILL_KEY, _TIGHT_KEY, 1) if ground is not None else (_FILL_FOUND, _TIGHT_FOUND, max(4, away.size // 256))
     )
-    cut = _flood(away < fill)
-    cut |= _holes(away < tight, cut, least)
+    cut = reaching_border(away < fill)
+    cut |= holes((away < tight) & ~cut, least)
     if ground is None and cut.mean() > _MOST_CUT:
         return whole
     return Cutout(~cut, drawn)
-
-
-def regions(mask: NDArray[np.bool_], *, corners: bool) -> NDArray[np.intp]:
-    """Count off the connected parts of a mask, (h, w): from 1 up, 0 outside; `corners` joins pixels that touch there only.
-
-    Each pixel takes the smallest index it is joined to, with pointer jumping (Shiloach and Vishkin 1982), so that a long
-    winding part takes few passes.
-    """
-    index = np.arange(mask.size).reshape(mask.shape)
-    pairs = []
-    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)) if corners else ((0, 1), (1, 0)):
-        one, other = _overlap(index, dy, dx)
-        joined = mask.reshape(-1)[one] & mask.reshape(-1)[other]
-        pairs.append(np.stack([one[joined], other[joined]]))
-    one, other = np.concatenate(pairs, axis=1)
-    root = index.reshape(-1).copy()
-    while not np.array_equal(root[one], root[other]):
-        low = np.minimum(root[one], root[other])
-        np.minimum.at(root, root[one], low)
-        np.minimum.at(root, root[other], low)
-        root = root[root]
-    numbers = np.zeros(mask.size, dtype=np.intp)
-    inside = mask.reshape(-1)
-    numbers[inside] = np.unique(root[inside], return_inverse=True)[1].reshape(-1) + 1
-    return numbers.reshape(mask.shape)
-
-
-def _overlap(index: NDArray[np.intp], dy: int, dx: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Give the indices of all pixels that have a neighbour at (dy, dx), dy not negative, and of those neighbours."""
-    rows, columns = index.shape
-    left, right = max(0, -dx), columns - max(0, dx)
-    return index[: rows - dy, left:right].reshape(-1), index[dy:, left + dx : right + dx].reshape(-1)
 
 
 def _border(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -121,21 +90,6 @@ def _found_ground(border: NDArray[np.uint8]) -> Color | None:
 def _median(pixels: NDArray[np.uint8]) -> Color:
     red, green, blue = np.median(pixels, axis=0).astype(int).tolist()
     return red, green, blue
-
-
-def _flood(near: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Find the parts of a mask that reach its border."""
-    numbers = regions(near, corners=False)
-    outer = np.unique(np.concatenate([numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]]))
-    return np.isin(numbers, outer[outer > 0])
-
-
-def _holes(tight: NDArray[np.bool_], cut: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
-    """Find the parts of a mask, outside what is cut, of at least so many pixels."""
-    numbers = regions(tight & ~cut, corners=False)
-    sizes = np.bincount(numbers.reshape(-1))
-    sizes[0] = 0
-    return (sizes >= least)[numbers]
 
 
 def remove_fringe(

@@ -60,6 +60,13 @@ def _how_to_write(problem: str) -> str:
     )
 
 
+def palette_of(pixels: NDArray[np.uint8]) -> Palette:
+    """List the colours of pixels, (n, 3), from dark to light."""
+    found, _, _ = _colors_of(pixels)
+    order = np.lexsort((*found.T, comparable(found)[:, 0]))
+    return tuple((int(red), int(green), int(blue)) for red, green, blue in found[order])
+
+
 def lock_colors(rgb: NDArray[np.uint8], opaque: NDArray[np.bool_], palette: Palette) -> NDArray[np.uint8]:
     """Give each opaque pixel its nearest colour of the palette, by eye; the others become (0, 0, 0).
 
@@ -99,8 +106,9 @@ def reduce_colors(rgb: NDArray[np.uint8], opaque: NDArray[np.bool_], colors: int
 
 def _colors_of(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.intp]]:
     """Different colours of pixels (n, 3), how many pixels each has, and each pixel's place in that list."""
-    found, which, counts = np.unique(pixels, axis=0, return_inverse=True, return_counts=True)
-    return found, counts, which.reshape(-1)
+    red, green, blue = pixels.astype(np.uint32).T
+    found, which, counts = np.unique(red << 16 | green << 8 | blue, return_inverse=True, return_counts=True)
+    return np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1).astype(np.uint8), counts, which.reshape(-1)
 
 
 def _painted(opaque: NDArray[np.bool_], pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

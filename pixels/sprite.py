@@ -10,9 +10,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from dgx_pixels.pixels.cells import cells_to_pixels
-from dgx_pixels.pixels.colour import Color, comparable
-from dgx_pixels.pixels.cutout import cut_out, regions, remove_fringe
-from dgx_pixels.pixels.palette import Palette, lock_colors, reduce_colors
+from dgx_pixels.pixels.colour import Color
+from dgx_pixels.pixels.cutout import cut_out, remove_fringe
+from dgx_pixels.pixels.ground import regions
+from dgx_pixels.pixels.palette import Palette, lock_colors, palette_of, reduce_colors
 from dgx_pixels.pixels.spill import remove_spill
 
 _RECIPE: Final = "dgx_pixels"  # the keyword of the PNG's text chunk
@@ -67,7 +68,7 @@ def make_sprite(
     rgb, used = reduce_colors(rgb, opaque, colors)
     if palette is not None:
         rgb = lock_colors(rgb, opaque, palette)
-        used = _palette_of(rgb[opaque])
+        used = palette_of(rgb[opaque])
     return Sprite(np.dstack([rgb, np.where(opaque, 255, 0).astype(np.uint8)]), used)
 
 
@@ -86,7 +87,7 @@ def encode_png(sprite: Sprite, recipe: str) -> bytes:
 def decode_png(data: bytes) -> Sprite:
     """Read a PNG of any kind as a sprite; its palette is found anew. Raises ValueError if it is not a whole PNG."""
     rgba = np.asarray(_open(data).convert("RGBA"))
-    return Sprite(rgba, _palette_of(rgba[rgba[..., 3] > 0][:, :3]))
+    return Sprite(rgba, palette_of(rgba[rgba[..., 3] > 0][:, :3]))
 
 
 def recipe_of(data: bytes) -> str | None:
@@ -102,13 +103,6 @@ def _open(data: bytes) -> Image.Image:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"These {len(data)} bytes are not a whole PNG: give the PNG file's content, unchanged.") from error
     return image
-
-
-def _palette_of(pixels: NDArray[np.uint8]) -> Palette:
-    """List the colours of pixels, (n, 3), from dark to light."""
-    found = np.unique(pixels, axis=0)
-    order = np.lexsort((*found.T, comparable(found)[:, 0]))
-    return tuple((int(red), int(green), int(blue)) for red, green, blue in found[order])
 
 
 def _without_specks(opaque: NDArray[np.bool_]) -> NDArray[np.bool_]:

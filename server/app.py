@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,7 @@ from dgx_pixels.bevy.publisher import Publisher
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.gpu import GpuThread
-from dgx_pixels.resources import assets, models
+from dgx_pixels.resources import assets, models, palettes
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.wrong_types import WrongTypes
 from dgx_pixels.tools.asset_tools import list_assets, view_asset
@@ -28,6 +30,7 @@ from dgx_pixels.tools.generate_sprite import generate_sprite
 from dgx_pixels.tools.job_tools import cancel_job, get_job
 from dgx_pixels.tools.jobs import JobRunner
 from dgx_pixels.tools.list_models import list_models
+from dgx_pixels.tools.pixelize_image import pixelize_image
 from dgx_pixels.tools.services import Services
 
 if TYPE_CHECKING:
@@ -35,11 +38,12 @@ if TYPE_CHECKING:
 
 NAME = "dgx-pixels"
 INSTRUCTIONS = """Draws pixel art into a Bevy game. generate_sprite draws from a prompt and writes the PNG into the project's
-assets/sprites/, where a running game reloads it; the answer's `path` is what asset_server.load takes. view_asset shows a picture,
-list_assets what was made, list_models which sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
+assets/sprites/, where a running game reloads it; the answer's `path` is what asset_server.load takes. pixelize_image makes true
+pixel art of any image file and writes it there, too. view_asset shows a picture, list_assets what was made, list_models which
+sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
 
-_TOOLS = (generate_sprite, list_assets, view_asset, list_models, get_job, cancel_job)
-_RESOURCES = (models.models, models.model, assets.assets, assets.asset, assets.image)
+_TOOLS = (generate_sprite, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job)
+_RESOURCES = (models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes)
 
 
 class Activity(Middleware):
@@ -101,11 +105,16 @@ def owners(settings: Settings, activity: Activity) -> Lifespan:
             async with GpuThread(lambda: _renderer(settings.device)) as gpu:
                 jobs = activity.jobs = JobRunner(library)
                 catalogue = Catalogue(settings.home / "models" / "checkpoints")
-                services = Services(library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings))
+                pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
+                services = Services(
+                    library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings),
+                    (settings.home / "assets", *settings.read_roots), settings.home / "models" / "matting", pictures,
+                )  # fmt: skip
                 try:
                     yield {"services": services, "library": library, "catalogue": catalogue}
                 finally:
                     await jobs.close()
+                    await asyncio.to_thread(pictures.shutdown, cancel_futures=True)
         finally:
             await library.close()
 

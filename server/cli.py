@@ -12,22 +12,36 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dgx_pixels.server.settings import Settings
 
+_PALETTE = "a bundled palette's name, '#1a1c2c,#5d275d,...', a .hex, .gpl, .pal or PNG file, or 'project'"
+
 
 def main(argv: list[str] | None = None) -> None:
     """Run one command; exits with 0, or with 1 and one sentence on stderr, or with 2 for wrong usage."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parsed(argv)
     if arguments.command == "stdio":
         from dgx_pixels.server.stdguard import divert
 
         divert()
     _quiet()
     try:
-        sys.exit(_run(arguments))
+        status = _run(arguments)
     except KeyboardInterrupt:
-        sys.exit(130)
-    except _expected_errors() as error:
+        status = 130
+    except _expected_errors() as error:  # this imports much: a plain end must not come by here
         print(f"dgx-pixels: {_sentence(error)}", file=sys.stderr)
-        sys.exit(1)
+        status = 1
+    sys.exit(status)
+
+
+def _parsed(argv: list[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command == "pixelize":
+        if arguments.image is None and not arguments.worker:
+            parser.error("pixelize needs an image file")
+        if (arguments.indexed or arguments.enlarge != 1) and arguments.out is None:
+            parser.error("--indexed and --enlarge are for --out: what is published is an RGBA PNG at its true size")
+    return arguments
 
 
 def _quiet() -> None:
@@ -45,10 +59,11 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     from pydantic import ValidationError
 
     from dgx_pixels.library.database import LibraryError
+    from dgx_pixels.pixels.palette import PaletteError
     from dgx_pixels.server.find import NoServerError
     from dgx_pixels.server.serve import ServeError
 
-    return (ToolError, LibraryError, NoServerError, ServeError, ValidationError, OSError)
+    return (ToolError, LibraryError, PaletteError, NoServerError, ServeError, ValidationError, OSError)
 
 
 def _sentence(error: Exception) -> str:
@@ -62,6 +77,10 @@ def _sentence(error: Exception) -> str:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "pixelize" and (arguments.out is not None or arguments.worker):
+        from dgx_pixels.server.pixelize_file import run_file
+
+        return run_file(arguments)
     settings = _settings(arguments)
     if arguments.command == "serve":
         from dgx_pixels.server.serve import serve
@@ -77,6 +96,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.sprite_command import run_sprite
 
         return run_sprite(settings, arguments)
+    if arguments.command == "pixelize":
+        from dgx_pixels.server.pixelize_command import run_pixelize
+
+        return run_pixelize(settings, arguments)
     from dgx_pixels.server.doctor import run_doctor
 
     return run_doctor(settings, as_json=arguments.json)
@@ -102,10 +125,12 @@ def _parser() -> argparse.ArgumentParser:
     stdio.add_argument("--alone", action="store_true", help="do everything in this one process instead")
     sprite = commands.add_parser("sprite", help="draw a sprite into the Bevy project")
     _sprite_options(sprite)
+    pixelize = commands.add_parser("pixelize", help="make true pixel art of any image file")
+    _pixelize_options(pixelize)
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for command in (sprite, doctor):
+    for command in (sprite, pixelize, doctor):
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    for command in (serve, stdio, sprite, doctor):
+    for command in (serve, stdio, sprite, pixelize, doctor):
         command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
         command.add_argument(
             "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
@@ -116,6 +141,9 @@ def _parser() -> argparse.ArgumentParser:
             "--idle-minutes", type=float, help="how long a server started by stdio stays unused (DGX_PIXELS_IDLE_MINUTES)"
         )
         command.add_argument("--device", help="auto, cpu, cuda or cuda:N (DGX_PIXELS_DEVICE)")
+        command.add_argument(
+            "--read-roots", help="folders that tools may read pictures from, split by ':' (DGX_PIXELS_READ_ROOTS)"
+        )
     return parser
 
 
@@ -126,14 +154,46 @@ def _sprite_options(sprite: argparse.ArgumentParser) -> None:
     sprite.add_argument("--size", help="32 or 32x48")
     sprite.add_argument("--variants", type=int, help="1 to 8; variant i uses seed + i")
     sprite.add_argument("--colors", "--colours", type=int, help="at most this many, 2 to 256; default 16, or all of the palette")
-    sprite.add_argument("--palette", help="a bundled palette's name, or '#1a1c2c,#5d275d,...'")
+    sprite.add_argument("--palette", help=_PALETTE)
     sprite.add_argument("--transparent", action=argparse.BooleanOptionalAction, default=None, help="cut the ground away")
     sprite.add_argument("--negative-prompt", help="what must not be drawn")
     sprite.add_argument("--seed", type=int, help="the same seed gives the same sprite")
     sprite.add_argument("--steps", type=int)
     sprite.add_argument("--guidance", type=float)
     sprite.add_argument("--model", help="a base model; the default one if left out")
-    sprite.add_argument(
+    _publishing_options(sprite)
+
+
+def _pixelize_options(pixelize: argparse.ArgumentParser) -> None:
+    pixelize.add_argument("image", nargs="?", help="the image file: PNG, JPEG, WebP, GIF, BMP or TIFF")
+    pixelize.add_argument("--out", help="write the PNG to this file, and leave project and library alone")
+    pixelize.add_argument("--indexed", action="store_true", help="with --out: write a palette PNG instead of an RGBA one")
+    pixelize.add_argument("--enlarge", type=int, default=1, metavar="N", help="with --out: each pixel a square of N px")
+    pixelize.add_argument("--worker", action="store_true", help="serve lines 'IN<tab>OUT' on stdin until it ends")
+    pixelize.add_argument("--name", help="file name part, [a-z0-9_]; made from the file's name if left out")
+    pixelize.add_argument("--category", help="item (default), character, enemy, npc, tile, ui, effect, ...")
+    pixelize.add_argument("--size", help="32 or 32x48 cells; found in the picture if left out")
+    pixelize.add_argument("--colors", "--colours", type=int, help="at most this many, 2 to 256; found if left out")
+    pixelize.add_argument("--palette", help=_PALETTE)
+    pixelize.add_argument("--transparent", action=argparse.BooleanOptionalAction, default=None, help="cut the ground away")
+    pixelize.add_argument("--dither", help="none (default), bayer4, bayer8 or floyd-steinberg; needs --palette or --colors")
+    pixelize.add_argument(
+        "--cleanup", type=_names, metavar="WHAT,...", help="orphans,lines,outlines: touch-ups, off unless named"
+    )
+    pixelize.add_argument("--outline", metavar="COLOR", help="draw a line of one pixel around the subject, like '#1a1c2c'")
+    pixelize.add_argument("--trim", action="store_true", default=None, help="cut off clear rows and columns")
+    pixelize.add_argument("--canvas", metavar="SIZE", help="stand the subject on a canvas of 32 or 32x48")
+    pixelize.add_argument("--anchor", help="where it stands there: feet (bottom centre, default) or centre")
+    pixelize.add_argument("--matting", action="store_true", default=None, help="tell the subject from a busy ground with a model")
+    _publishing_options(pixelize)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _publishing_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--publish", action=argparse.BooleanOptionalAction, default=None, help="write it into the project (default)"
     )
-    sprite.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
+    command.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")

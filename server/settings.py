@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
 
 import platformdirs
-from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 def _absolute(path: Path) -> Path:
@@ -19,6 +20,10 @@ def _device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
         raise ValueError("use auto, cpu, cuda or cuda:N")
     return text
+
+
+def _split(text: object) -> object:
+    return tuple(part for part in text.split(os.pathsep) if part) if isinstance(text, str) else text
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
@@ -40,6 +45,9 @@ class Settings(BaseSettings):
     """A server that was started by `dgx-pixels stdio` ends when nobody has asked it for this long."""
     device: Annotated[str, AfterValidator(_device)] = "auto"
     """Where models run: "auto", "cpu", "cuda", "cuda:1"."""
+
+    read_roots: Annotated[tuple[AbsolutePath, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Folders that tools may read pictures from besides the project and the library; as text, split by ":" as PATH is."""
 
     @property
     def url(self) -> str:

@@ -64,7 +64,7 @@ def test_bundled_palettes_are_read_by_name(name: str, size: int) -> None:
 def test_every_bundled_palette_is_sound() -> None:
     """Each bundled file is a palette, and repeats no colour."""
     for name in bundled_names():
-        assert 2 <= len(read_palette(name)) <= 32
+        assert 2 <= len(read_palette(name)) <= 64
     assert "sweetie-16" in bundled_names()
 
 

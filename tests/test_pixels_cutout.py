@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from dgx_pixels.pixels.cells import cells_to_pixels
 from dgx_pixels.pixels.colour import Color
-from dgx_pixels.pixels.cutout import cut_out, regions, remove_fringe
+from dgx_pixels.pixels.cutout import cut_out, remove_fringe
+from dgx_pixels.pixels.ground import regions
 
 KEY = (255, 0, 255)
 

@@ -15,6 +15,8 @@ from mcp import MCPError
 from mcp_types import BlobResourceContents, TextResourceContents
 from PIL import Image
 
+from dgx_pixels.pixels.colour import to_hex
+from dgx_pixels.pixels.palette import read_palette
 from dgx_pixels.tools.answers import AssetList, ModelList
 
 
@@ -34,6 +36,15 @@ async def test_models_are_listed_alike_by_tool_and_resource(client: Client[Any])
     assert ["tiny-sdxl"] == [m.id for m in listed.models] == [m["id"] for m in resource["models"]]
     assert [32] == listed.models[0].sizes == one["sizes"]
     assert all(len(digest) == 64 for digest in one["weights_sha256"].values())
+
+
+async def test_every_listed_palette_can_be_named(client: Client[Any]) -> None:
+    """The names are those that a palette argument takes, and the colours those that it locks to."""
+    listed = (await read(client, "pixels://palettes"))["palettes"]
+
+    assert {"pico-8", "sweetie-16", "resurrect-64"} <= {p["name"] for p in listed}
+    for palette in listed:
+        assert [to_hex(c) for c in read_palette(palette["name"])] == palette["colors"]
 
 
 async def test_assets_are_listed_alike_and_their_pictures_are_true(client: Client[Any], game: Path) -> None:

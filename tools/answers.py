@@ -41,17 +41,48 @@ class AssetAnswer(Answer):
     width: int
     height: int
     colors: int = Field(description="how many colours it has")
-    seed: int
+    seed: int = Field(description="0 for a pixelized picture")
     checks: dict[str, CheckAnswer]
     published: bool
     reloaded: bool | None = Field(description="null if no running game was asked")
     reload: Reload
 
 
+class GridAnswer(Answer):
+    """The cells found in a picture."""
+
+    width: int = Field(description="cells from left to right")
+    height: int
+    cell_width: float = Field(description="mean, in the picture's pixels")
+    cell_height: float
+
+
+class SourceAnswer(Answer):
+    """The picture that was read."""
+
+    format: str
+    width: int
+    height: int
+    frames: int = Field(description="of an animation the first is used")
+
+
+class PixelizedAnswer(Answer):
+    """What was found in a picture."""
+
+    kind: str = Field(
+        description="grid: cells were found; true_size: it was pixel art already; no_grid: it shows no cells, and was reduced"
+    )
+    confidence: float = Field(description="0 to 1: how sure the grid is")
+    grid: GridAnswer | None
+    ground: str | None = Field(description="the colour that was cut out")
+    source: SourceAnswer
+
+
 class SpriteResult(Answer):
-    """What a sprite job made."""
+    """What a sprite or pixelize job made."""
 
     assets: list[AssetAnswer]
+    pixelized: PixelizedAnswer | None = Field(default=None, description="of a pixelize job only")
 
 
 class Progress(Answer):

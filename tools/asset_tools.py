@@ -15,6 +15,7 @@ from dgx_pixels.library.database import LibraryError
 from dgx_pixels.pixels.preview import preview_png
 from dgx_pixels.pixels.sprite import decode_png
 from dgx_pixels.tools.answers import AssetList, AssetSummary, schema_of
+from dgx_pixels.tools.arguments import ProjectArgument
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
@@ -24,7 +25,7 @@ _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent
 async def list_assets(
     limit: Annotated[int, Field(description="At most this many.", json_schema_extra={"minimum": 1, "maximum": 200})] = 50,
     everywhere: Annotated[bool, Field(description="Assets of all projects, not only of this one.")] = False,
-    project: Annotated[str | None, Field(description="Absolute path of the Bevy project; yours if left out.")] = None,
+    project: ProjectArgument = None,
     services: Services = ServicesDep,
 ) -> ToolResult:
     """List the assets made so far for the Bevy project, newest first, each with its id, path, size and seed."""

@@ -17,7 +17,7 @@ from dgx_pixels.pixels.sprite import decode_png
 if TYPE_CHECKING:
     from mcp_types import ContentBlock
 
-    from dgx_pixels.tools.answers import JobAnswer
+    from dgx_pixels.tools.answers import JobAnswer, PixelizedAnswer
     from dgx_pixels.tools.services import Services
 
 
@@ -48,5 +48,16 @@ def _line(answer: JobAnswer) -> str:
     if answer.result is None:
         why = f": {answer.error}" if answer.error else f" ({answer.progress.message})"
         return f"Job {answer.job_id} is {answer.status}{why}. {answer.next}"
-    made = "; ".join(f"{a.file} ({a.width}x{a.height}, {a.colors} colours, seed {a.seed})" for a in answer.result.assets)
+    found = answer.result.pixelized
+    made = "; ".join(
+        f"{a.file} ({a.width}x{a.height}, {a.colors} colours, {_how(found) if found else f'seed {a.seed}'})"
+        for a in answer.result.assets
+    )
     return f"Made {made}. {answer.next}"
+
+
+def _how(found: PixelizedAnswer) -> str:
+    if found.grid is not None:
+        cell = f"{found.grid.cell_width:.4g}x{found.grid.cell_height:.4g} px"
+        return f"from cells of {cell}, confidence {found.confidence:.2f}"
+    return "already at its true size" if found.kind == "true_size" else "reduced from a picture without a grid"

@@ -13,6 +13,7 @@ from pydantic import Field
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.tools.answers import JobAnswer, schema_of
 from dgx_pixels.tools.content import shown
+from dgx_pixels.tools.job_calls import check_wait
 from dgx_pixels.tools.services import Services, ServicesDep
 
 JobId = Annotated[str, Field(description="The job_id that a generating tool answered with.")]
@@ -32,8 +33,7 @@ async def get_job(
     services: Services = ServicesDep,
 ) -> ToolResult:
     """Wait for a job and answer with its state and, once it is done, its result; a failed job's reason is in `error`."""
-    if not 0 <= wait_s <= 600:
-        raise ToolError(f"wait_s is {wait_s}, but must be from 0 to 600 seconds.")
+    check_wait(wait_s)
     try:
         answer = await services.jobs.wait(job_id, wait_s, ctx.report_progress)
     except LibraryError as error:

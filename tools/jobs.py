@@ -180,9 +180,12 @@ def _after(result: SpriteResult) -> str:
     first = result.assets[0]
     failed = sorted({name for a in result.assets for name, check in a.checks.items() if check.blocks and not check.ok})
     if failed:
-        return f"Not every sprite was published, since a check failed ({', '.join(failed)}): try another seed or prompt."
+        other = "another seed or prompt" if result.pixelized is None else "another size, colors, palette or canvas"
+        return f"Not every sprite was published, since a check failed ({', '.join(failed)}): try {other}."
     if not all(a.published for a in result.assets):
         return (
             "It is in the library, at `file`; to have it in a game, ask again with the Bevy project (`project`) and publish=true."
         )
-    return f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
+    reduced = result.pixelized is not None and result.pixelized.kind == "no_grid"
+    hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. " if reduced else ""
+    return f'{hint}Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'

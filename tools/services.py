@@ -15,6 +15,8 @@ from fastmcp.server.dependencies import get_context, get_http_headers
 from dgx_pixels.bevy.project import BevyProject, ProjectError, open_project
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from dgx_pixels.bevy.publisher import Publisher
     from dgx_pixels.library.library import Library
     from dgx_pixels.models.catalogue import Catalogue
@@ -37,6 +39,12 @@ class Services:
     catalogue: Catalogue
     default_project: Callable[[], Path | None]
     """The project for requests that name none."""
+    read_roots: tuple[Path, ...]
+    """Folders whose files may be read besides the project's: the library's pictures, and what the user has named."""
+    matting: Path
+    """The folder of the matting model's file."""
+    pictures: Executor
+    """One thread for work on pictures, which may each take much memory."""
 
 
 def _services() -> Services:

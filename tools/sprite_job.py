@@ -1,53 +1,35 @@
-"""The work of a sprite job: render, true pixels, checks, library, publish."""
+"""The work of a sprite job: render, true pixels, checks; then as every job, library and publish."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from dgx_pixels.bevy.manifest import ManifestEntry
 from dgx_pixels.bevy.names import sprite_path
-from dgx_pixels.bevy.project import BevyProject
-from dgx_pixels.bevy.publisher import PublishError, PublishItem
+from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.library.records import AssetVersion, NewVersion
-from dgx_pixels.models.catalogue import BaseModel, ModelError
-from dgx_pixels.models.gpu import QueueFullError, Step, WorkCancelledError
-from dgx_pixels.pixels.checks import Check, check_sprite
-from dgx_pixels.pixels.sprite import Sprite, encode_png, make_sprite
-from dgx_pixels.tools.answers import AssetAnswer, CheckAnswer, Reload, SpriteResult
-from dgx_pixels.tools.jobs import JobFailedError, Report
-from dgx_pixels.tools.services import Services
-from dgx_pixels.tools.sprite_request import SpriteRequest
+from dgx_pixels.models.catalogue import ModelError
+from dgx_pixels.models.gpu import QueueFullError, WorkCancelledError
+from dgx_pixels.pixels.checks import check_sprite
+from dgx_pixels.pixels.sprite import make_sprite
+from dgx_pixels.tools.answers import SpriteResult
+from dgx_pixels.tools.finished import Finished, Origin, keep, library_versions, publish
+from dgx_pixels.tools.jobs import JobFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dgx_pixels.bevy.project import BevyProject
+    from dgx_pixels.models.catalogue import BaseModel
+    from dgx_pixels.models.gpu import Step
     from dgx_pixels.models.pipeline import Render, Renderer
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class _Made:
-    """One finished variant, kept in the library."""
-
-    asset: AssetVersion
-    file: Path
-    png: bytes
-    checks: dict[str, Check]
-
-    @property
-    def publishable(self) -> bool:
-        return all(check.ok or not check.blocks for check in self.checks.values())
+    from dgx_pixels.pixels.sprite import Sprite
+    from dgx_pixels.tools.jobs import Report
+    from dgx_pixels.tools.services import Services
+    from dgx_pixels.tools.sprite_request import SpriteRequest
 
 
 async def sprite_job(services: Services, request: SpriteRequest, project: BevyProject | None, report: Report) -> SpriteResult:
@@ -55,15 +37,15 @@ async def sprite_job(services: Services, request: SpriteRequest, project: BevyPr
     try:
         model = services.catalogue.get(request.model)
         made = [await _variant(services, request, model, project, i, report) for i in range(request.variants)]
-        published = await _to_its_end(_publish(services, request, project, made))
+        assets = await publish(services, project, made, wanted=request.publish, overwrite=request.overwrite)
     except (ModelError, PublishError, LibraryError, QueueFullError, WorkCancelledError) as error:
         raise JobFailedError(str(error)) from error
-    return SpriteResult(assets=[_answer(m, m.asset.id in published, project) for m in made])
+    return SpriteResult(assets=assets)
 
 
 async def _variant(
     services: Services, request: SpriteRequest, model: BaseModel, project: BevyProject | None, i: int, report: Report
-) -> _Made:
+) -> Finished:
     seed, total = request.seed + i, request.steps * request.variants
     which = f"variant {i + 1} of {request.variants}, " if request.variants > 1 else ""
     report(i * request.steps, total, f"{which}waiting for the GPU thread and the model")
@@ -71,18 +53,13 @@ async def _variant(
         services, request, model, seed, lambda done: report(i * request.steps + done, total, f"{which}drawing")
     )
     sprite = await asyncio.to_thread(_sprite, request, model, render.pixels)
-    recipe = json.dumps(_recipe(request, model, seed, render), sort_keys=True)
-    png = encode_png(sprite, recipe)
     checks = check_sprite(
         sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,
-        transparent=request.transparent,
+        transparent=request.transparent, ground=model.ground,
     )  # fmt: skip
-    asset = await services.library.add(NewVersion(
-        project=str(project.root) if project else "", path=sprite_path(request.category, request.name, i + 1, request.variants),
-        kind="sprite", name=request.name, category=request.category, png=png, recipe=recipe,
-        width=request.width, height=request.height, colors=len(sprite.palette), seed=seed,
-    ))  # fmt: skip
-    return _Made(asset, services.library.file(asset.id, asset.version), png, checks)
+    path = sprite_path(request.category, request.name, i + 1, request.variants)
+    origin = Origin(path, request.name, request.category, request.prompt, seed, request.model)
+    return await keep(services, project, sprite, origin, _recipe(request, model, seed, render), checks)
 
 
 async def _render(
@@ -120,47 +97,7 @@ def _sprite(request: SpriteRequest, model: BaseModel, render: NDArray[np.uint8])
 def _recipe(request: SpriteRequest, model: BaseModel, seed: int, render: Render) -> dict[str, object]:
     """All that is needed to make the sprite again; no time, host, path or job, so that equal sprites are equal files."""
     asked = request.model_dump(exclude={"name", "category", "variants", "publish", "overwrite"})
-    libraries = {"dgx-pixels": version("dgx-pixels"), "pillow": version("pillow"), "numpy": version("numpy")} | render.libraries
     return asked | {
         "seed": seed, "kind": "sprite", "render_size": model.render_size(request.width, request.height),
-        "weights_sha256": render.weights_sha256, "libraries": libraries,
+        "weights_sha256": render.weights_sha256, "libraries": library_versions() | render.libraries,
     }  # fmt: skip
-
-
-async def _to_its_end(publishing: Coroutine[Any, Any, T]) -> T:
-    """Await what must not be left half done: a cancel that comes once it has begun comes too late."""
-    task = asyncio.create_task(publishing)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        return await task
-
-
-async def _publish(services: Services, request: SpriteRequest, project: BevyProject | None, made: list[_Made]) -> set[str]:
-    """Publish what may be published; answers with the ids of those assets."""
-    good = [m for m in made if m.publishable]
-    if project is None or not request.publish or not good:
-        return set()
-    items = [PublishItem(_entry(m.asset, request, m.png), m.png) for m in good]
-    await asyncio.to_thread(services.publisher.publish, project, items, request.overwrite)
-    await services.library.mark_published((m.asset.id, m.asset.version) for m in good)
-    return {m.asset.id for m in good}
-
-
-def _entry(asset: AssetVersion, request: SpriteRequest, png: bytes) -> ManifestEntry:
-    return ManifestEntry(
-        path=asset.path, id=asset.id, version=asset.version, name=asset.name, category=request.category, width=asset.width,
-        height=asset.height, colors=asset.colors, sha256=hashlib.sha256(png).hexdigest(), prompt=request.prompt, seed=asset.seed,
-        model=request.model,
-    )  # fmt: skip
-
-
-def _answer(made: _Made, published: bool, project: BevyProject | None) -> AssetAnswer:
-    asset = made.asset
-    file = project.assets / asset.path if published and project is not None else made.file
-    return AssetAnswer(
-        id=asset.id, version=asset.version, name=asset.name, path=asset.path, file=str(file), width=asset.width,
-        height=asset.height, colors=asset.colors, seed=asset.seed,
-        checks={name: CheckAnswer(ok=c.ok, value=c.value, blocks=c.blocks) for name, c in made.checks.items()},
-        published=published, reloaded=None, reload=Reload(reason="no running game was asked"),
-    )  # fmt: skip

@@ -9,14 +9,15 @@ from pydantic import BaseModel, ConfigDict
 
 from dgx_pixels.bevy.names import AssetNameError, Category, check_name, name_from_prompt
 from dgx_pixels.models.catalogue import SIZES
-from dgx_pixels.pixels.palette import Palette, PaletteError, read_palette
+from dgx_pixels.pixels.palette import Palette
 
 if TYPE_CHECKING:
     from dgx_pixels.models.catalogue import BaseModel as Model
 
 _COLORS = 16
 _MAX_SEED = 2**32 - 1
-_FILLS_ITS_SQUARE = ("tile", "background")
+FILLS_ITS_SQUARE = ("tile", "background")
+"""Categories whose ground is theirs, and not cut out unless asked."""
 
 
 class RequestError(ValueError):
@@ -68,7 +69,7 @@ def read_category(category: str) -> Category:
 
 def sprite_request(
     model: Model, *, prompt: str, negative_prompt: str, name: str | None, category: str, size: int | str, variants: int,
-    colors: int | None, palette: str | None, transparent: bool | None, seed: int, steps: int | None, guidance: float | None,
+    colors: int | None, palette: Palette | None, transparent: bool | None, seed: int, steps: int | None, guidance: float | None,
     publish: bool, overwrite: bool,
 ) -> SpriteRequest:  # fmt: skip
     """Check and complete the arguments. Raises RequestError or ModelError with one sentence for the caller."""
@@ -90,16 +91,15 @@ def sprite_request(
     _within("steps", steps, 1, 100)
     _within("guidance", guidance, 1, 20)
     try:
-        locked = read_palette(palette) if palette is not None else None
         name = check_name(name) if name is not None else name_from_prompt(prompt)
-    except (PaletteError, AssetNameError) as error:
+    except AssetNameError as error:
         raise RequestError(str(error)) from error
-    colors = colors if colors is not None else len(locked) if locked is not None else _COLORS
+    colors = colors if colors is not None else len(palette) if palette is not None else _COLORS
     _within("colors", colors, 2, 256)
     return SpriteRequest(
         prompt=prompt, negative_prompt=negative_prompt.strip(), name=name, category=read_category(category),
-        width=width, height=height, variants=variants, colors=colors, palette=locked,
-        transparent=transparent if transparent is not None else category not in _FILLS_ITS_SQUARE,
+        width=width, height=height, variants=variants, colors=colors, palette=palette,
+        transparent=transparent if transparent is not None else category not in FILLS_ITS_SQUARE,
         seed=seed, steps=steps, guidance=guidance, model=model.id, seamless=category == "tile", publish=publish,
         overwrite=overwrite,
     )  # fmt: skip

@@ -1,0 +1,152 @@
+"""Cases beyond the three levels, for our engine: what must be exact, what must be left alone, what must stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pixel_score import score
+from pixel_simulator import LEVELS, Picture, Spoiling, animation, jpeg, on_ground, scene, spoil, spoil_frames, subject, truth
+from pixel_tiles import Tiles
+
+from dgx_pixels.pixels.pixelize import pixelize, pixelize_frames
+
+UNEVEN = Spoiling(side=1024, uneven=0.08, blur=(1.5, 3.0), jitter=2, shade=2, grain=3, quality=(80, 90))
+
+
+def cases_table(tiles: Tiles, seeds: Sequence[int]) -> str:
+    """Run all cases; a markdown table."""
+    rows = [
+        ("grounds cut from pictures that have none", _false_grounds(tiles, seeds)),
+        *_enlargements(tiles, seeds[0]),
+        *_left_alone(tiles, seeds),
+        *_small_cells(tiles, seeds),
+        ("28 large uneven cells (8 % iid): size right", _uneven(tiles, seeds)),
+        *_frames(tiles, seeds),
+    ]
+    return "\n".join(["| case | result |", "|---|---|", *(f"| {name} | {result} |" for name, result in rows)])
+
+
+def opaque(rgb: Picture) -> Picture:
+    """Add an alpha channel, all 255."""
+    return np.dstack([rgb, np.full(rgb.shape[:2], 255, dtype=np.uint8)])
+
+
+def _false_grounds(tiles: Tiles, seeds: Sequence[int]) -> str:
+    cut = count = 0
+    for seed in seeds:
+        whole = scene(tiles, seed, (48, 64, 96)[seed % 3], floor=True)
+        for how in LEVELS.values():
+            cut += pixelize(opaque(spoil(whole, seed, how))).ground is not None
+            count += 1
+    return f"{cut} of {count}"
+
+
+def _enlargements(tiles: Tiles, seed: int) -> list[tuple[str, str]]:
+    exact = size = close = worst = count = 0
+    for factor in range(2, 41):
+        true = subject(tiles, seed + factor) if factor > 10 else scene(tiles, seed + factor, 48, floor=False)
+        exact += np.array_equal(pixelize(true.repeat(factor, 0).repeat(factor, 1)).sprite.rgba, true)
+        rgb = on_ground(true, np.random.default_rng(factor))
+        found = pixelize(opaque(jpeg(rgb.repeat(factor, 0).repeat(factor, 1), 95)), transparent=False).sprite.rgba
+        count += 1
+        if found.shape == true.shape:
+            size += 1
+            away = np.abs(found[..., :3].astype(int) - rgb).max(axis=-1)
+            close += int(away.max() <= 8)
+            worst = max(worst, int(away.max())) if factor >= 4 else worst
+    return [
+        ("exact enlargements, 2 to 40 times: every bit right", f"{exact} of {count}"),
+        ("the same after JPEG 95: size right", f"{size} of {count}"),
+        ("the same after JPEG 95: every colour within 8 of 255", f"{close} of {count}; worst from 4 px up: {worst}"),
+    ]
+
+
+def _left_alone(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
+    sure, unsure, kept, whole = [], [], 0, 0
+    for seed in seeds:
+        true = truth(tiles, seed)
+        sure += [pixelize(opaque(spoil(true, seed, how))).confidence for how in LEVELS.values()]
+        small = pixelize(true)
+        kept += np.array_equal(small.sprite.rgba, true)
+        for picture in (_smooth_art(tiles, seed), _shapes(seed)):
+            large = pixelize(opaque(picture), transparent=False)
+            whole += large.kind != "grid" and large.sprite.rgba.shape[:2] == picture.shape[:2]
+            unsure.append(large.confidence)
+        unsure.append(small.confidence)
+    wins = np.mean([[(a > b) + 0.5 * (a == b) for b in unsure] for a in sure])
+    return [
+        ("pictures at their true size: every bit kept", f"{kept} of {len(seeds)}"),
+        ("smooth pictures and flat shapes: left at their size", f"{whole} of {2 * len(seeds)}"),
+        ("confidence: gridded against these (AUC)", f"{wins:.3f}"),
+    ]
+
+
+def _smooth_art(tiles: Tiles, seed: int) -> Picture:
+    """Enlarge a subject until nothing of its cells is left but soft blobs, (800, 800, 3)."""
+    rng = np.random.default_rng([seed, 7])
+    rgb = on_ground(subject(tiles, seed), rng)
+    large = cv2.resize(rgb, (800, 800), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.GaussianBlur(large, (0, 0), 0.6 * 800 / len(rgb)), dtype=np.uint8)
+
+
+def _shapes(seed: int) -> Picture:
+    """Draw forty discs and boxes of all sizes with soft edges, (800, 800, 3)."""
+    rng = np.random.default_rng([seed, 8])
+    picture = np.full((1600, 1600, 3), rng.integers(0, 256, 3), dtype=np.uint8)
+    for _ in range(40):
+        x, y, size = (int(value) for value in rng.integers(0, 1400, 3))
+        color = [int(value) for value in rng.integers(0, 256, 3)]
+        if rng.random() < 0.6:
+            cv2.circle(picture, (x, y), 15 + size // 6, color, -1)
+        else:
+            cv2.rectangle(picture, (x, y), (x + 30 + size // 3, y + 30 + int(rng.integers(0, 400))), color, -1)
+    return np.asarray(cv2.resize(picture, (800, 800), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _small_cells(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
+    rows = []
+    for cell in (3, 4, 5, 6):
+        right = [
+            _has_size(scene(tiles, seed, 96, floor=bool(seed % 2)), seed, replace(how, side=round(cell * 96 / 0.97)))
+            for seed in seeds[::3]
+            for how in LEVELS.values()
+        ]
+        rows.append((f"cells of {cell} px, all levels: size right", f"{100 * np.mean(right):.1f} %"))
+    return rows
+
+
+def _uneven(tiles: Tiles, seeds: Sequence[int]) -> str:
+    right = [_has_size(subject(tiles, seed, 28), seed, UNEVEN) for seed in seeds]
+    return f"{100 * np.mean(right):.1f} %"
+
+
+def _has_size(true: Picture, seed: int, how: Spoiling) -> bool:
+    return score(true, pixelize(opaque(spoil(true, seed, how))).sprite.rgba).grid
+
+
+def _frames(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
+    right = flickers = still = palettes = count = 0
+    for seed in seeds[:10]:
+        true = animation(tiles, seed, 6)
+        drawn = spoil_frames(true, seed, LEVELS["level 2"])
+        found = pixelize_frames([opaque(frame) for frame in drawn], transparent=False)
+        count += 1
+        palettes += len({one.sprite.palette for one in found}) == 1
+        if found[0].sprite.rgba.shape != true[0].shape:
+            continue
+        right += 1
+        calm = _unchanging(np.stack(true))
+        still += int(calm.sum())
+        flickers += int((calm & ~_unchanging(np.stack([one.sprite.rgba for one in found]))).sum())
+    return [
+        ("animations of 6 frames: size right, one palette", f"{right} and {palettes} of {count}"),
+        ("animations: still cells that flicker", f"{flickers} of {still}"),
+    ]
+
+
+def _unchanging(frames: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return np.asarray((frames == frames[0]).all(axis=(0, 3)))

@@ -1,0 +1,90 @@
+"""What the commands that make sprites share: a tool is called to its end, with a progress bar, and its answer printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from fastmcp import Client
+
+from dgx_pixels.pixels.colour import to_hex
+from dgx_pixels.pixels.palette import PaletteError
+from dgx_pixels.pixels.palette_files import SUFFIXES, parse_palette
+from dgx_pixels.tools.answers import JobAnswer
+
+_WAIT_S = 600
+
+
+async def call_to_the_end(target: Any, tool: str, arguments: dict[str, Any]) -> JobAnswer:  # noqa: ANN401  # all that Client takes
+    """Call a generating tool and wait until its job has ended. Raises ToolError with one sentence."""
+    bar = _Bar()
+    with bar if sys.stderr.isatty() else nullcontext():
+        async with Client(target, progress_handler=bar.show) as client:
+            answer = await _call(client, tool, arguments | {"wait_s": _WAIT_S})
+            while answer.status in ("queued", "running"):
+                answer = await _call(client, "get_job", {"job_id": answer.job_id, "wait_s": _WAIT_S})
+    return answer
+
+
+def palette_of_file(text: str) -> str:
+    """A person's own palette file as hex colours, since a server may not read it; any other text as it is.
+
+    Raises PaletteError, with one sentence, for a file that is no palette.
+    """
+    if not text.strip().lower().endswith(SUFFIXES):
+        return text
+    try:
+        return ",".join(map(to_hex, parse_palette(Path(text).expanduser().read_bytes())))
+    except OSError as error:
+        raise PaletteError(f"{text} cannot be read ({error.strerror}): check the path and its permissions.") from error
+
+
+def print_answer(answer: JobAnswer, seconds: float, *, as_json: bool) -> int:
+    """Print what was written, and how long it took; answers with the exit status."""
+    if as_json:
+        print(json.dumps(answer.model_dump(mode="json"), indent=2))
+        return 0 if answer.status == "done" else 1
+    found = answer.result.pixelized if answer.result is not None else None
+    for asset in answer.result.assets if answer.result is not None else ():
+        how = f"{found.kind}, confidence {found.confidence:.2f}" if found is not None else f"seed {asset.seed}"
+        where = "" if asset.published else ", not published"
+        print(f"{asset.file}  {asset.width}x{asset.height}, {asset.colors} colours, {how}{where}")
+    print(f"{seconds:.1f} s. {answer.error or _hint(answer)}")
+    return 0 if answer.status == "done" else 1
+
+
+async def _call(client: Client[Any], tool: str, arguments: dict[str, Any]) -> JobAnswer:
+    result = await client.call_tool(tool, arguments)
+    return JobAnswer.model_validate(result.structured_content)
+
+
+class _Bar:
+    """A progress bar on stderr, when that is a terminal."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def __enter__(self) -> None:
+        self._shown = True
+
+    def __exit__(self, *_: object) -> None:
+        sys.stderr.write("\r\x1b[K")
+
+    async def show(self, done: float, total: float | None, message: str | None) -> None:
+        if self._shown:
+            filled = round(24 * min(done / total, 1)) if total else 0
+            sys.stderr.write(f"\r[{'█' * filled}{'·' * (24 - filled)}] {message or ''}\x1b[K")
+            sys.stderr.flush()
+
+
+def _hint(answer: JobAnswer) -> str:
+    """What to do now, in the command line's words rather than in the tool's."""
+    assets = answer.result.assets if answer.result is not None else []
+    if any(not check.ok and check.blocks for a in assets for check in a.checks.values()):
+        return answer.next
+    if not all(a.published for a in assets):
+        return "It is in the library only: to have it in a game, run this in the game's folder or give --project."
+    return "Load it in Bevy: " + ", ".join(f'asset_server.load("{a.path}")' for a in assets)

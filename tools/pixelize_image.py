@@ -1,0 +1,135 @@
+"""`pixelize_image`: any image file becomes true pixel art, published into the Bevy project."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, get_args
+
+from fastmcp import Context
+from fastmcp.exceptions import ToolError
+from fastmcp.tools import ToolResult, tool
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from dgx_pixels.bevy.names import sprite_path
+from dgx_pixels.bevy.publisher import PublishError
+from dgx_pixels.models.matting import MattingError, check_matting
+from dgx_pixels.pixels.art_options import MOST_SIDE, Cleanup
+from dgx_pixels.pixels.dither import Dither
+from dgx_pixels.pixels.edit import Anchor
+from dgx_pixels.pixels.palette import PaletteError
+from dgx_pixels.tools.answers import JobAnswer, SpriteResult, schema_of
+from dgx_pixels.tools.arguments import (
+    CategoryArgument,
+    OverwriteArgument,
+    PaletteArgument,
+    ProjectArgument,
+    PublishArgument,
+    TransparentArgument,
+    WaitArgument,
+    bounds,
+)
+from dgx_pixels.tools.job_calls import check_wait, run_job
+from dgx_pixels.tools.pixelize_job import pixelize_job
+from dgx_pixels.tools.pixelize_request import PixelizeRequest, pixelize_request
+from dgx_pixels.tools.reading import ReadError, allowed_file, asked_palette
+from dgx_pixels.tools.services import Services, ServicesDep, project_of
+from dgx_pixels.tools.sprite_request import RequestError
+
+if TYPE_CHECKING:
+    from dgx_pixels.bevy.project import BevyProject
+    from dgx_pixels.tools.jobs import Report
+
+
+@tool(
+    title="Pixelize image",
+    output_schema=schema_of(JobAnswer),
+    annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False),
+)
+async def pixelize_image(
+    image: Annotated[
+        str,
+        Field(
+            description="Path of a PNG, JPEG, WebP, GIF, BMP or TIFF file: absolute, or from the project's root. It must lie in "
+            "the project, the library or a folder of the setting read_roots."
+        ),
+    ],
+    ctx: Context,
+    name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the file's name if left out.")] = None,
+    category: CategoryArgument = "item",
+    size: Annotated[
+        int | str | None,
+        Field(description=f"Cells, as a number or 'WxH', 1 to {MOST_SIDE}; found in the picture if left out, which is best."),
+    ] = None,
+    colors: Annotated[
+        int | None,
+        Field(description="At most this many colours; found if left out.", json_schema_extra=bounds(2, 256)),
+    ] = None,
+    palette: PaletteArgument = None,
+    transparent: TransparentArgument = None,
+    dither: Annotated[
+        str,
+        Field(description="Mix shades in patterns; needs palette or colors.", json_schema_extra={"enum": list(get_args(Dither))}),
+    ] = "none",
+    cleanup: Annotated[
+        list[str] | None,
+        Field(
+            description="Touch-ups, off unless named: faint orphan pixels, jagged lines, doubled outlines.",
+            json_schema_extra={"items": {"enum": list(get_args(Cleanup))}},
+        ),
+    ] = None,
+    outline: Annotated[
+        str | None, Field(description="Draw a line of one pixel around the subject in this colour: '#1a1c2c'.")
+    ] = None,
+    trim: Annotated[bool, Field(description="Cut off clear rows and columns.")] = False,
+    canvas: Annotated[
+        int | str | None, Field(description="Stand the subject on a clear canvas of this size, a number or 'WxH'.")
+    ] = None,
+    anchor: Annotated[
+        str | None,
+        Field(
+            description="Where on the canvas it stands: feet (bottom centre; the default) or centre.",
+            json_schema_extra={"enum": [*get_args(Anchor), None]},
+        ),
+    ] = None,
+    matting: Annotated[
+        bool, Field(description="Tell the subject from a busy ground with a matting model; a flat ground needs none.")
+    ] = False,
+    wait_s: WaitArgument = 45,
+    publish: PublishArgument = True,
+    overwrite: OverwriteArgument = False,
+    project: ProjectArgument = None,
+    services: Services = ServicesDep,
+) -> ToolResult:
+    """Turn any image file into true pixel art and write it into the Bevy project's assets/, where a running game reloads it.
+
+    Finds the grid of cells in a blurry, drifting or JPEG "pixel art" picture, and gives back one clean pixel a cell, few colours
+    and binary alpha, checked. The answer says how sure the grid is. Draws nothing new: to draw from words use generate_sprite.
+    """
+    bevy = project_of(services, project)
+    check_wait(wait_s)
+    try:
+        locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
+        request = pixelize_request(
+            image=image, name=name, category=category, size=size, colors=colors, palette=locked, transparent=transparent,
+            dither=dither, cleanup=cleanup or (), outline=outline, trim=trim, canvas=canvas, anchor=anchor, matting=matting,
+            publish=publish, overwrite=overwrite,
+        )  # fmt: skip
+        await asyncio.to_thread(_check, services, bevy, request)
+    except (RequestError, PaletteError, ReadError, MattingError, PublishError) as error:
+        raise ToolError(str(error)) from error
+
+    async def work(report: Report) -> SpriteResult:
+        return await pixelize_job(services, request, bevy, report)
+
+    return await run_job(services, "pixelize", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress)
+
+
+def _check(services: Services, project: BevyProject | None, request: PixelizeRequest) -> None:
+    """Find out, before any work, whether the picture may be read and the sprite could be written."""
+    allowed_file(services, project, request.image)
+    if request.matting:
+        check_matting(services.matting)
+    if project is not None and request.publish:
+        services.publisher.check(project)
+        services.publisher.refuse_edited(project, [sprite_path(request.category, request.name, 1, 1)], request.overwrite)
