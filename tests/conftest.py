@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from fastmcp import Client, FastMCP
 from fastmcp.client.client import CallToolResult
@@ -19,6 +20,9 @@ from mcp_types import TextContent
 from processes import DGX_PIXELS, health, options
 
 os.environ["FASTMCP_MCP_CAMELCASE_COMPAT"] = "false"
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is no failure
+hypothesis.settings.load_profile("any machine")
 
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import Publisher
