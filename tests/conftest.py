@@ -21,13 +21,13 @@ from processes import DGX_PIXELS, health, options
 
 os.environ["FASTMCP_MCP_CAMELCASE_COMPAT"] = "false"
 
-hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is no failure
-hypothesis.settings.load_profile("any machine")
-
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import Publisher
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is no failure
+hypothesis.settings.load_profile("any machine")
 
 ERAS = ("auto", "legacy")
 
