@@ -1,5 +1,6 @@
-"""True pixels: from a render to a finished sprite, and back to pictures that a person can look at.
+"""True pixels: from a render, or any picture, to finished pixel art, and back to pictures that a person can look at.
 
-Pure functions on frozen values, with numpy and Pillow only: nothing here knows of a model, a server or a disk.
-`sprite.make_sprite` is the whole chain; the other modules are its steps.
+Pure functions on frozen values, with numpy, OpenCV and Pillow only: nothing here knows of a model, a server or a disk.
+`sprite.make_sprite` is the whole chain for our own renders, whose cells are known; `pixelize.pixelize` that for any picture.
+The other modules are their steps.
 """

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from fastmcp import Client, FastMCP
 from fastmcp.client.client import CallToolResult
@@ -24,6 +25,9 @@ from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import Publisher
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is no failure
+hypothesis.settings.load_profile("any machine")
 
 ERAS = ("auto", "legacy")
 

@@ -61,7 +61,6 @@ def random_art(seed: int, width: int, height: int, colors: int) -> Picture:
     return np.dstack([rgb, np.full((height, width), 255)]).astype(np.uint8)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 24), st.integers(2, 24), st.integers(2, 12), st.integers(2, 60))
 def test_our_own_output_enlarged_comes_back_bit_for_bit(seed: int, width: int, height: int, factor: int, colors: int) -> None:
     """Pixelizing is idempotent: its output, scaled up by a whole number, gives itself, if it has no larger blocks."""
@@ -82,7 +81,7 @@ def test_enlarged_art_with_clear_pixels_comes_back(factor: int) -> None:
     assert np.array_equal(found.sprite.rgba, true)
 
 
-@settings(max_examples=25, deadline=None)  # a busy machine is no failure
+@settings(max_examples=25)
 @given(
     st.integers(0, 2**32 - 1),
     st.tuples(st.integers(1, 70), st.integers(1, 70)),

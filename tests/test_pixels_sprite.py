@@ -6,7 +6,7 @@ from typing import TypedDict, Unpack
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -59,7 +59,6 @@ def opened(png: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(BytesIO(png)).convert("RGB"))
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, 2**32 - 1), st.integers(2, 16), st.booleans(), st.sampled_from([None, "pico-8", "game-boy"]))
 def test_a_sprite_keeps_its_promises(seed: int, colors: int, transparent: bool, name: str | None) -> None:
     """Any render gives a sprite with binary alpha, nothing under it, few colours, and only the palette's."""
