@@ -60,7 +60,7 @@ def embedded() -> BaseModel:
     """The model that ships with the package: 32 px sprites on any machine."""
     return BaseModel(
         id=EMBEDDED, folder=_EMBEDDED_FOLDER, licence="CC0-1.0", sizes=(32,), render_side=32, prompt="{}", negative_prompt="",
-        ground=(255, 0, 255), steps=10, guidance=3.5, dpm_solver=True,
+        ground=(255, 0, 255), steps=10, guidance=3.0, dpm_solver=True,
     )  # fmt: skip
 
 
