@@ -24,8 +24,7 @@ from PIL import Image
 from tiny_kinds import KINDS, train_judge
 
 from dgx_pixels.models.catalogue import embedded
-from dgx_pixels.models.pipeline import Renderer
-from dgx_pixels.models.seamless import seamless
+from dgx_pixels.models.pipeline import Renderer, RenderRequest
 from dgx_pixels.models.tiny_data import SIZE, Tile, examples, read_tiles
 from dgx_pixels.models.tiny_words import COLOURS, colour_shares
 from dgx_pixels.pixels.colour import comparable
@@ -61,7 +60,14 @@ class Artist:
 
     def __init__(self, batch: int = 8) -> None:
         self.model, self.batch = embedded(), batch
-        self.pipeline = Renderer("cpu").load(self.model)[0]
+        self.renderer = Renderer("cpu")
+        self.pipeline = self.renderer.load(self.model)[0]
+
+    def seamless_render(self, prompt: str, seed: int) -> NDArray[np.uint8]:
+        """An RGB picture (32, 32, 3) that is drawn to fit itself."""
+        model = self.model
+        request = RenderRequest(model, prompt, "", SIZE, SIZE, seed, model.steps, model.guidance, seamless=True)
+        return self.renderer.render(request, lambda *_: None).pixels
 
     @torch.inference_mode()
     def renders(self, prompts: list[str], seeds: list[int]) -> list[NDArray[np.uint8]]:
@@ -142,9 +148,7 @@ def ground_left(sprite: Sprite, asked: str) -> bool:
 
 def seam_figure(artist: Artist, out: Path) -> Figure:
     """The step over the wrapped edge against the steps inside, on both axes, of floors and walls drawn to tile."""
-    prompts, seeds = [m for m in MATERIALS for _ in range(4)], [s for _ in MATERIALS for s in range(1, 5)]
-    with seamless(artist.pipeline):
-        renders = artist.renders(prompts, seeds)
+    renders = [artist.seamless_render(m, seed) for m in MATERIALS for seed in range(1, 5)]
     ratios = [seam_ratio(r) for r in renders]
     tiled = [Sprite(np.dstack([np.tile(r, (2, 2, 1)), np.full((64, 64), 255, np.uint8)]), ()) for r in renders[::4]]
     (out / "floors.png").write_bytes(contact_sheet(tiled, columns=6, scale=2))

@@ -40,6 +40,8 @@ class BaseModel:
     guidance: float
     dpm_solver: bool
     """Whether to sample with DPM-Solver++ rather than with the sampler in its folder."""
+    wrap_from: float
+    """Of a seamless picture, the share of the steps that is drawn before its edges are joined."""
 
     def check_size(self, width: int, height: int) -> None:
         """Raise ModelError if the model does not truly draw this size."""
@@ -61,6 +63,7 @@ def embedded() -> BaseModel:
     return BaseModel(
         id=EMBEDDED, folder=_EMBEDDED_FOLDER, licence="CC0-1.0", sizes=(32,), render_side=32, prompt="{}", negative_prompt="",
         ground=(255, 0, 255), steps=10, guidance=3.0, dpm_solver=True,
+        wrap_from=0.5,  # joined from the start, 8x8 latents know no up and down, and bricks and planks turn to dough
     )  # fmt: skip
 
 
@@ -69,7 +72,7 @@ def dropped_in(folder: Path) -> BaseModel:
     return BaseModel(
         id=folder.name, folder=folder, licence="see the model's own card", sizes=SIZES, render_side=1024,
         prompt="pixel art, {}, centered, flat plain background", negative_prompt="3d render, realistic, blurry, text, watermark",
-        ground=None, steps=25, guidance=6.0, dpm_solver=True,
+        ground=None, steps=25, guidance=6.0, dpm_solver=True, wrap_from=0.0,
     )  # fmt: skip
 
 

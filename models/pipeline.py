@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import diffusers
@@ -107,12 +107,17 @@ class Renderer:
 
     @staticmethod
     def _draw(pipeline: StableDiffusionXLPipeline, request: RenderRequest, on_step: OnStep) -> NDArray[np.uint8]:
+        wrap_after = int(request.model.wrap_from * request.steps) if request.seamless else -1
 
         def step_done(_: object, i: int, __: object, kwargs: dict[str, object]) -> dict[str, object]:
             on_step(i + 1, request.steps)
+            if i + 1 == wrap_after:
+                joined.enter_context(seamless(pipeline))
             return kwargs
 
-        with torch.inference_mode(), seamless(pipeline) if request.seamless else nullcontext():
+        with torch.inference_mode(), ExitStack() as joined:
+            if wrap_after == 0:
+                joined.enter_context(seamless(pipeline))
             images = pipeline(
                 prompt=request.prompt,
                 negative_prompt=request.negative_prompt or None,  # None, not "": it becomes zeros, as the model has learnt
