@@ -129,8 +129,7 @@ def _drawn_from(plane: _Lines, width: int, height: int, kernel: Kernel, steps: i
     """
     down, across = _weights(plane.shape[0], height, kernel), _weights(plane.shape[1], width, kernel)
     up, left = _inverse(down), _inverse(across).T
-    cells = np.zeros((height, width), dtype=np.float32)
-    missed = plane
+    cells, missed = np.zeros((height, width), dtype=np.float32), plane
     for _ in range(steps):
         cells += up @ missed @ left
         wide = (cells @ across.T).clip(0, 255) if kernel in _PILLOW else cells @ across.T
