@@ -14,6 +14,7 @@ from dgx_pixels.pixels.colour import Color
 from dgx_pixels.pixels.frames import alike, steady
 from dgx_pixels.pixels.grid import Grid, find_grid, fit_grid
 from dgx_pixels.pixels.grid_exact import enlargement
+from dgx_pixels.pixels.grid_smooth import SmoothGrid, find_smooth_grid, smooth_colors
 from dgx_pixels.pixels.ground import find_ground, ground_cells
 from dgx_pixels.pixels.palette import Palette, lock_colors, palette_of, reduce_colors
 from dgx_pixels.pixels.recover import recover_palette
@@ -127,6 +128,9 @@ def _layout(
     confidence = 0.0 if found is None else found.confidence
     if found is not None and confidence >= _SURE:
         return found, "grid", confidence
+    smooth = find_smooth_grid(frames, size)
+    if smooth is not None:
+        return smooth, "grid", smooth.confidence
     few = size is None and all(_is_few(picture) for picture in pictures)
     return None, "true_size" if few else "no_grid", confidence
 
@@ -142,8 +146,11 @@ def _cells(
     grid: Grid | None,
     size: tuple[int, int] | None,
 ) -> tuple[_Cells, NDArray[np.bool_], float]:
-    """Colours, (frames, h, w, 3), opaque cells, (frames, h, w), and noise, 0 if the cells are flat."""
-    if grid is not None:
+    """Colours, (frames, h, w, 3), opaque cells, (frames, h, w), and noise, 0 if the cells are flat and exact."""
+    if isinstance(grid, SmoothGrid):
+        cells, noise = np.stack([smooth_colors(frame, grid) for frame in frames]), 1.0
+        opaque = np.stack([cell_alpha(frame[..., 3], grid.x_cuts, grid.y_cuts) for frame in frames])
+    elif grid is not None:
         found = [cell_colors(picture, grid.x_cuts, grid.y_cuts) for picture in pictures]
         opaque = np.stack([cell_alpha(frame[..., 3], grid.x_cuts, grid.y_cuts) for frame in frames])
         cells, noise = np.stack([colors for colors, _ in found]), max(noise for _, noise in found)
