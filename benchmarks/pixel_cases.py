@@ -20,7 +20,7 @@ UNEVEN = Spoiling(side=1024, uneven=0.08, blur=(1.5, 3.0), jitter=2, shade=2, gr
 def cases_table(tiles: Tiles, seeds: Sequence[int]) -> str:
     """Run all cases; a markdown table."""
     rows = [
-        ("grounds cut from pictures that have none", _false_grounds(tiles, seeds)),
+        *_false_grounds(tiles, seeds),
         *_enlargements(tiles, seeds[0]),
         *_smooth_enlargements(tiles, seeds),
         *_left_alone(tiles, seeds),
@@ -36,14 +36,25 @@ def opaque(rgb: Picture) -> Picture:
     return np.dstack([rgb, np.full(rgb.shape[:2], 255, dtype=np.uint8)])
 
 
-def _false_grounds(tiles: Tiles, seeds: Sequence[int]) -> str:
-    cut = count = 0
+def _false_grounds(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
+    """Count cut floors, those apart that are one flat colour by now: such a floor and a ground are the same picture."""
+    cut, count = {True: 0, False: 0}, {True: 0, False: 0}
     for seed in seeds:
         whole = scene(tiles, seed, (48, 64, 96)[seed % 3], floor=True)
+        flat = _is_flat(whole)
         for how in LEVELS.values():
-            cut += pixelize(opaque(spoil(whole, seed, how))).ground is not None
-            count += 1
-    return f"{cut} of {count}"
+            cut[flat] += pixelize(opaque(spoil(whole, seed, how))).ground is not None
+            count[flat] += 1
+    return [
+        ("grounds cut from pictures that have none", f"{cut[False]} of {count[False]}"),
+        ("floors cut whose border is one flat colour in most of its cells", f"{cut[True]} of {count[True]}"),
+    ]
+
+
+def _is_flat(rgba: Picture) -> bool:
+    """Tell whether most of a true picture's border is of one colour."""
+    border = np.concatenate([rgba[0], rgba[-1], rgba[1:-1, 0], rgba[1:-1, -1]])
+    return bool(np.unique(border, axis=0, return_counts=True)[1].max() > len(border) / 2)
 
 
 def _enlargements(tiles: Tiles, seed: int) -> list[tuple[str, str]]:
