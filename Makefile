@@ -29,7 +29,7 @@ types: .venv/ready
 # The CC0 release of the Dungeon Crawl tiles, a zip or a folder: see models/tiny_sdxl/README.md
 TILES ?= tiles.zip
 RECIPE := --data $(TILES) --work work
-tiny-sdxl: .venv/ready  ## train the embedded model anew and measure it: about five hours on one CPU core; goes on where it was stopped
+tiny-sdxl: .venv/ready  ## train the embedded model anew and measure it: about five hours on one CPU core; goes on where work/ stands, remove that to start anew
 	$(BIN)/python -m dgx_pixels.models.tiny_vae $(RECIPE)
 	$(BIN)/python -m dgx_pixels.models.tiny_unet $(RECIPE)
 	$(BIN)/python -m dgx_pixels.models.tiny_decoder $(RECIPE)

@@ -19,7 +19,7 @@ KINDS = (
     "potion", "sword", "axe", "bow", "shield", "helmet", "robe", "amulet", "staff", "scroll", "book", "food", "coins", "dragon",
     "skeleton", "spider", "orc", "demon", "slime", "ghost", "wizard", "knight", "door", "altar", "statue", "tree", "fountain",
 )  # fmt: skip
-"""What the model is meant to draw, as far as the release has seven tiles of it (of keys, gems, chests and rings it has not)."""
+"""What the model is meant to draw, as far as the release has tiles of it (of keys, gems, chests, rings it has too few)."""
 _ALSO = {"wand": "staff", "rod": "staff"}
 _HELD_OUT = 5
 """One design in five is held out, from the second on; near-equal variants ("dragon_form_red", "sword2") are one design."""

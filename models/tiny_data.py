@@ -55,6 +55,10 @@ def read_tiles(source: Path) -> list[Tile]:
     """
     files = _files(source)
     named = [(path, subject) for path in sorted(files) if (subject := subject_of(path)) is not None]
+    if not named:
+        raise FileNotFoundError(
+            f"There is no tile of the release in {source}: give its zip, or the folder with item/, mon/ and dngn/."
+        )
     tiles = [_tile(path, _picture(files[path]), subject, further_words(path, subject.nouns)) for path, subject in named]
     made = [*people(sorted(files), lambda path: _picture(files[path])), *drawn()]
     tiles += [_tile(f"made/{i:04}", picture, SUBJECTS[name], ()) for i, (name, picture) in enumerate(made)]

@@ -13,12 +13,15 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionXLPipeline
 
 from dgx_pixels.models.tiny_text import tokenizer_of
+from dgx_pixels.models.tiny_training import read
 from dgx_pixels.models.tiny_unet import Trainee, build_scheduler
 
 
 def assemble(work: Path) -> tuple[StableDiffusionXLPipeline, int]:
     """The pipeline from the training folder, and how many steps its UNet was trained."""
-    saved = torch.load(work / "unet.pt", weights_only=True)
+    saved = read(work / "unet.pt")
+    if saved is None:
+        raise FileNotFoundError(f"There is no {work / 'unet.pt'}: train the UNet first, see tiny_unet.")
     merges = [tuple(m) for m in saved["merges"]]
     tokenizer = tokenizer_of(merges)
     parts = Trainee(len(tokenizer))

@@ -38,7 +38,7 @@ wizard: 90
     base human_ human_ elf_ gnome_ dwarf_
     body robe_ robe_ gandalf_g saruman
     hand1 *staves
-    hand2 - - book_ fire_
+    hand2 - - misc/book_ misc/fire_
     head wizard_
 orc: 60
     cloak - - brown
@@ -55,7 +55,7 @@ archer: 25
     legs pants_
     body *leather legolas
     boots middle_brown short_brown
-    hand1 bow great_bow crossbow
+    hand1 bow great_bow hand_crossbow
     head - hood_green feather_ cap_
 thief: 25
     cloak - black gray
@@ -80,7 +80,7 @@ priest: 25
     base human_ dwarf_
     body robe_white monk_ robe_brown robe_gray
     hand1 - mace staff_plain quarterstaff
-    hand2 - book_
+    hand2 - misc/book_
     head - hood_white healer hood_ybrown
 barbarian: 25
     base human_m dwarf_m
@@ -149,7 +149,7 @@ demon: 20
     base demonspawn_
     legs - loincloth
     hand1 trident_demon staff_evil whip -
-    hand2 - fire_
+    hand2 - misc/fire_
 minotaur: 12
     base minotaur_
     hand1 battleaxe axe_double -
@@ -172,7 +172,7 @@ def people(names: Sequence[str], read: Read, seed: int = 0) -> list[tuple[str, I
                 layer, *choices = " ".join(_SETS.get(word, word) for word in line.split()).split()
                 choice = rng.choice(choices)
                 prefix = f"player/{layer}/{choice}"
-                parts = [n for n in names if n.startswith(prefix) and n.count("/") == 2]
+                parts = [n for n in names if n.startswith(prefix) and "/" not in n.removeprefix(prefix)]
                 if parts:
                     picture.alpha_composite(read(rng.choice(parts)))
             found.append((subject, picture))

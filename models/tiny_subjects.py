@@ -54,7 +54,6 @@ SUBJECTS = {
     "shield": Subject(("shield", "shield", "shield", "buckler"), 1.2),
     "helmet": Subject(("helmet", "helmet", "helm"), 1.2),
     "hat": Subject(("hat", "cap"), 0.3),
-    "crown": Subject(("crown",), 0.3),
     "robe": Subject(("robe", "robe", "gown", "tunic"), 1.2),
     "cloak": Subject(("cloak", "cape"), 0.4),
     "boots": Subject(("boots", "shoes"), 0.4),

@@ -31,7 +31,7 @@ TIME_IDS = (SIZE, SIZE, 0, 0, SIZE, SIZE)
 
 
 def build_unet() -> UNet2DConditionModel:
-    """14 million parameters, most of them at 4x4, where a CPU can afford them; attention to the words is there, too."""
+    """15 million parameters, most of them at 4x4, where a CPU can afford them; attention to the words is there, too."""
     return UNet2DConditionModel(
         sample_size=8, in_channels=12, out_channels=12, layers_per_block=1, block_out_channels=(96, 256), norm_num_groups=8,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),

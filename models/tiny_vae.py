@@ -44,7 +44,10 @@ def forward(vae: AutoencoderKL, x: torch.Tensor) -> tuple[torch.Tensor, torch.Te
     """Encode, sample and decode (B, 3, 32, 32); answers with the pictures and the mean KL of a latent value."""
     with torch.autocast(x.device.type, torch.bfloat16):
         posterior = vae.encode(x).latent_dist
-        return vae.decode(posterior.sample()).sample.float(), posterior.kl().float().mean() / (12 * 64)
+        noise = torch.randn(posterior.mean.shape).to(
+            x.device
+        )  # on the CPU: the same numbers on every device, and a resumed run has them
+        return vae.decode(posterior.mean + posterior.std * noise).sample.float(), posterior.kl().float().mean() / (12 * 64)
 
 
 def train(data: Path, work: Path, steps: int, device: str = "cpu", seed: int = 0, save_every: int = 500) -> None:

@@ -131,7 +131,7 @@ def caption(
         return ""
     noun = rng.choice(nouns)
     if not noun.endswith("s") and rng.random() < 0.06:
-        noun = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+        noun = _plural(noun)
     unsaid = natural and rng.random() < 0.6
     named = [] if unsaid else [_called(c, rng) for c in (colours if rng.random() < 0.35 else colours[:1])]
     more = [w for w in extra if rng.random() < 0.6 and w not in noun.split()]
@@ -154,6 +154,15 @@ def caption(
 
 def _called(colour: str, rng: random.Random) -> str:
     return rng.choice(OTHER_WORDS[colour]) if rng.random() < 0.25 else colour
+
+
+def _plural(noun: str) -> str:
+    """The plural of a thing; of what has an odd one, or none, the word as it is."""
+    if noun.split()[-1] in ("money", "gold", "fish", "gloves", "man", "woman", "human", "mouse", "knife", "wolf", "thief", "elf"):
+        return noun
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("ch", "sh", "x")) else "s")
 
 
 def _tail(others: Sequence[str], rng: random.Random) -> str:

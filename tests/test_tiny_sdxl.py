@@ -109,7 +109,7 @@ def test_loras_on_unet_and_both_text_encoders_change_the_picture_and_come_off(
     assert np.array_equal(draw(pipeline), before)
 
 
-def seam(picture: NDArray[np.float32]) -> float:
+def seam(picture: NDArray[np.floating]) -> float:
     """The mean step over the wrapped edges as a multiple of the mean step inside."""
     over = np.abs(picture[0] - picture[-1]).mean() + np.abs(picture[:, 0] - picture[:, -1]).mean()
     return float(over / (np.abs(np.diff(picture, axis=0)).mean() + np.abs(np.diff(picture, axis=1)).mean()))
@@ -127,12 +127,30 @@ def test_seamless_pictures_fit_themselves_and_the_model_is_left_as_it_was(pipeli
     assert np.array_equal(draw(pipeline, "a stone wall"), before)
 
 
-def test_the_renderer_draws_seamlessly_when_asked() -> None:
-    """A request for a tile wraps; the next request, for a sprite, does not."""
+@pytest.mark.parametrize("steps", [1, 10])
+def test_the_renderer_draws_seamlessly_when_asked(steps: int) -> None:
+    """Tiles fit themselves better than plain pictures, in however few steps; the next request, for a sprite, does not wrap."""
     renderer = Renderer("cpu")
-    plain = RenderRequest(embedded(), "a stone wall", "", width=32, height=32, seed=1, steps=4, guidance=4.0, seamless=False)
-    first = renderer.render(plain, lambda *_: None).pixels
-    wrapped = renderer.render(dataclasses.replace(plain, seamless=True), lambda *_: None).pixels
+    plain = RenderRequest(embedded(), "sand", "", width=32, height=32, seed=1, steps=steps, guidance=4.0, seamless=False)
+    requests = [dataclasses.replace(plain, seed=s) for s in range(6)]
+    first = [renderer.render(r, lambda *_: None).pixels for r in requests]
+    wrapped = [renderer.render(dataclasses.replace(r, seamless=True), lambda *_: None).pixels for r in requests]
 
-    assert not np.array_equal(first, wrapped)
-    assert np.array_equal(renderer.render(plain, lambda *_: None).pixels, first)
+    assert np.mean([seam(w / np.float32(255)) for w in wrapped]) < 0.9 * np.mean([seam(f / np.float32(255)) for f in first])
+    assert np.array_equal(renderer.render(requests[0], lambda *_: None).pixels, first[0])
+
+
+def test_a_cancelled_tile_leaves_the_model_as_it_was() -> None:
+    """Stopped at its last step, while it wraps, a tile does not change the sprites after it."""
+
+    def stop(done: int, total: int) -> None:
+        if done == total:
+            raise InterruptedError
+
+    renderer = Renderer("cpu")
+    plain = RenderRequest(embedded(), "sand", "", width=32, height=32, seed=1, steps=4, guidance=4.0, seamless=False)
+    before = renderer.render(plain, lambda *_: None).pixels
+    with pytest.raises(InterruptedError):
+        renderer.render(dataclasses.replace(plain, seamless=True), stop)
+
+    assert np.array_equal(renderer.render(plain, lambda *_: None).pixels, before)

@@ -77,8 +77,8 @@ async def generate_sprite(
 ) -> ToolResult:
     """Draw a pixel-art sprite from a prompt and write it into the Bevy project's assets/, where a running game reloads it.
 
-    Gives exactly the asked size, at most `colors` colours and binary alpha, checked; a 'tile' fits its own edges. Answers with
-    path, seed and a preview.
+    Gives exactly the asked size, at most `colors` colours and binary alpha, checked; a 'tile' is drawn to fit its own edges.
+    Answers with path, seed and a preview.
     The same name again becomes the asset's next version. To see a sprite later use view_asset.
     """
     bevy = project_of(services, project)
