@@ -26,7 +26,7 @@ class MattingError(RuntimeError):
 
 def check_matting(folder: Path) -> None:
     """Raise MattingError if the extra is not installed, or its model file is not in `folder`."""
-    if importlib.util.find_spec("rembg") is None:
+    if any(importlib.util.find_spec(package) is None for package in ("rembg", "onnxruntime")):
         raise MattingError(
             "Matting needs an extra package: run `pip install 'dgx-pixels[matting]'` where DGX-Pixels is installed."
         )
