@@ -31,7 +31,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, *, installed: bool) -> None:
     find_spec = importlib.util.find_spec
 
     def pretended(name: str, *more: Any) -> Any:  # noqa: ANN401  # what find_spec takes and gives
-        return (object() if installed else None) if name == "rembg" else find_spec(name, *more)
+        return (object() if installed else None) if name in ("rembg", "onnxruntime") else find_spec(name, *more)
 
     monkeypatch.setattr(importlib.util, "find_spec", pretended)
 
