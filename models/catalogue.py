@@ -43,6 +43,11 @@ class BaseModel:
     wrap_from: float
     """Of a seamless picture, the share of the steps that is drawn before its edges are joined."""
 
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all weights on disk."""
+        return sum(f.stat().st_size for part in _PARTS for f in (self.folder / part).glob("*.safetensors"))
+
     def check_size(self, width: int, height: int) -> None:
         """Raise ModelError if the model does not truly draw this size."""
         if width not in self.sizes or height not in self.sizes:
@@ -56,6 +61,18 @@ class BaseModel:
         """Width and height in pixels of the render for a sprite of this size: a whole number of pixels per cell."""
         cell = self.render_side // max(width, height)
         return width * cell, height * cell
+
+
+@dataclass(frozen=True)
+class Lora:
+    """placeholder"""
+
+    id: str
+    file: Path
+
+    @property
+    def sha256(self) -> str:
+        return ""
 
 
 def embedded() -> BaseModel:

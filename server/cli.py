@@ -141,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
             "--idle-minutes", type=float, help="how long a server started by stdio stays unused (DGX_PIXELS_IDLE_MINUTES)"
         )
         command.add_argument("--device", help="auto, cpu, cuda or cuda:N (DGX_PIXELS_DEVICE)")
+        command.add_argument("--compile", help="auto, on or off: compile the UNet beside the drawing (DGX_PIXELS_COMPILE)")
         command.add_argument(
             "--read-roots", help="folders that tools may read pictures from, split by ':' (DGX_PIXELS_READ_ROOTS)"
         )
@@ -158,9 +159,12 @@ def _sprite_options(sprite: argparse.ArgumentParser) -> None:
     sprite.add_argument("--transparent", action=argparse.BooleanOptionalAction, default=None, help="cut the ground away")
     sprite.add_argument("--negative-prompt", help="what must not be drawn")
     sprite.add_argument("--seed", type=int, help="the same seed gives the same sprite")
-    sprite.add_argument("--steps", type=int)
-    sprite.add_argument("--guidance", type=float)
-    sprite.add_argument("--model", help="a base model; the default one if left out")
+    sprite.add_argument("--reference", help="a picture to start from: an asset's id or a file")
+    sprite.add_argument("--strength", type=float, help="how far to go from the reference, 0.1 to 1; default 0.6")
+    sprite.add_argument("--profile", help="draft (fast), standard (default) or best")
+    sprite.add_argument("--steps", type=int, help="replaces the profile's steps")
+    sprite.add_argument("--guidance", type=float, help="how closely to follow the prompt; replaces the profile's")
+    sprite.add_argument("--model", help="a base model, with LoRAs as 'base+lora:weight'; the default one if left out")
     _publishing_options(sprite)
 
 

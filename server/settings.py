@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     """A server that was started by `dgx-pixels stdio` ends when nobody has asked it for this long."""
     device: Annotated[str, AfterValidator(_device)] = "auto"
     """Where models run: "auto", "cpu", "cuda", "cuda:1"."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Whether the UNet is compiled, beside the drawing; "auto" does so for CUDA, where it pays."""
 
     read_roots: Annotated[tuple[AbsolutePath, ...], NoDecode, BeforeValidator(_split)] = ()
     """Folders that tools may read pictures from besides the project and the library; as text, split by ":" as PATH is."""

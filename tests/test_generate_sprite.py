@@ -108,7 +108,7 @@ async def test_the_recipe_in_the_png_makes_it_again_and_tells_no_tales(
     text = recipe_of((game / "assets/sprites/item_red_potion.png").read_bytes())
     assert text is not None
     recipe = json.loads(text)
-    assert (recipe["prompt"], recipe["seed"], recipe["steps"]) == ("a red potion", 7, 2)
+    assert (recipe["prompt"], recipe["seed"], recipe["schedule"]["steps"]) == ("a red potion", 7, 2)
     assert len(recipe["weights_sha256"]) == 4
     for secret in (str(settings.home), str(game), answer["job_id"], game.name):
         assert secret not in text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import TYPE_CHECKING, Annotated
 
 from fastmcp import Context
@@ -16,6 +15,7 @@ from dgx_pixels.bevy.names import sprite_path
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.models.catalogue import SIZES, ModelError, check_weights
+from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.tools.answers import JobAnswer, SpriteResult, schema_of
 from dgx_pixels.tools.arguments import (
@@ -62,13 +62,21 @@ async def generate_sprite(
     transparent: TransparentArgument = None,
     negative_prompt: Annotated[str, Field(description="What must not be drawn.")] = "",
     seed: Annotated[int | None, Field(description="The same seed gives the same sprite; random if left out.")] = None,
-    steps: Annotated[
-        int | None, Field(description="Denoising steps; the model's own default is good.", json_schema_extra=bounds(1, 100))
+    reference: Annotated[
+        str | None, Field(description="A picture to start from, as asset id or path: its shapes and colours are kept in part.")
     ] = None,
+    strength: Annotated[
+        float, Field(description="How far to go from the reference: 0.3 close, 0.8 free.", json_schema_extra=bounds(0.1, 1))
+    ] = 0.6,
+    profile: Annotated[str, Field(description="draft (fast), standard or best.")] = "standard",
+    steps: Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))] = None,
     guidance: Annotated[
-        float | None, Field(description="How closely to follow the prompt.", json_schema_extra=bounds(1, 20))
+        float | None,
+        Field(description="How closely to follow the prompt; replaces the profile's.", json_schema_extra=bounds(1, 20)),
     ] = None,
-    model: Annotated[str | None, Field(description="A base model of list_models; the default one if left out.")] = None,
+    model: Annotated[
+        str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
+    ] = None,
     wait_s: WaitArgument = 45,
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
@@ -85,13 +93,13 @@ async def generate_sprite(
     check_wait(wait_s)
     try:
         locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
-        chosen = services.catalogue.get(model)
+        contender = parse_contender(services.catalogue, model)
         request = sprite_request(
-            chosen, prompt=prompt, name=name, category=category, size=size, variants=variants, colors=colors, palette=locked,
-            transparent=transparent, negative_prompt=negative_prompt, seed=seed if seed is not None else secrets.randbelow(2**31),
-            steps=steps, guidance=guidance, publish=publish, overwrite=overwrite,
+            contender, prompt=prompt, name=name, category=category, size=size, variants=variants, colors=colors, palette=locked,
+            transparent=transparent, negative_prompt=negative_prompt, seed=seed, profile=profile, steps=steps, guidance=guidance,
+            reference=reference, strength=strength, publish=publish, overwrite=overwrite,
         )  # fmt: skip
-        await asyncio.to_thread(check_weights, chosen)
+        await asyncio.to_thread(check_weights, contender.base)
         if bevy is not None and publish:
             await asyncio.to_thread(_check_project, services, bevy, request)
     except (RequestError, PaletteError, ModelError, PublishError) as error:
