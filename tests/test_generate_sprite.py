@@ -303,7 +303,7 @@ async def test_a_render_with_large_cells_becomes_true_pixels(
 ) -> None:
     """A model that draws 2 px a cell, like real SDXL draws 8 and more, gives the asked size, and its recipe says how."""
     wide = replace(embedded(), id="wide", sizes=(16, 32), render_side=64)
-    monkeypatch.setattr(Catalogue, "list", lambda _: [embedded(), wide])
+    monkeypatch.setattr(Catalogue, "bases", lambda _: [embedded(), wide])
     async with Client(server) as client:
         await client.call_tool("generate_sprite", {**QUICK, "model": "wide", "size": "32x16"})
 
