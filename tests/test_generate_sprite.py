@@ -19,8 +19,12 @@ from fastmcp.exceptions import ToolError
 from PIL import Image
 
 from dgx_pixels.models.catalogue import Catalogue, embedded
+from dgx_pixels.models.contender import Contender
+from dgx_pixels.models.profiles import Schedule
+from dgx_pixels.models.render import Render, RenderRequest
+from dgx_pixels.models.renderer import Renderer
 from dgx_pixels.pixels.palette import read_palette
-from dgx_pixels.pixels.sprite import recipe_of
+from dgx_pixels.pixels.sprite import decode_png, make_sprite, recipe_of
 from dgx_pixels.server import app
 from dgx_pixels.server.settings import Settings
 
@@ -79,6 +83,26 @@ async def test_variants_without_a_seed_are_drawn_together_and_their_recipes_say_
     recipes = [json.loads(recipe_of(Path(a["file"]).read_bytes()) or "") for a in answer["result"]["assets"]]
     assert [(r["batch"], r["graph"]) for r in recipes] == [(4, "eager")] * 3
     assert [r["seed"] - recipes[0]["seed"] for r in recipes] == [0, 1, 2]
+
+
+async def test_a_recipe_gives_the_same_pixels_in_the_batch_it_names(server: FastMCP[Any]) -> None:
+    """What was drawn in company can be made again alone, from its own recipe."""
+    async with Client(server) as client:
+        answer = (
+            await client.call_tool("generate_sprite", {"prompt": "a red potion", "steps": 3, "variants": 3})
+        ).structured_content
+
+    assert answer is not None
+    png = Path(answer["result"]["assets"][1]["file"]).read_bytes()
+    r = json.loads(recipe_of(png) or "")
+    asked = RenderRequest(
+        Contender(embedded()), Schedule(**r["schedule"]), r["prompt"], r["negative_prompt"], *r["render_size"], r["seed"],
+        batch=r["batch"], graph=r["graph"],
+    )  # fmt: skip
+    render = Renderer("cpu").draw([asked], lambda *_: None)[0]
+    assert isinstance(render, Render)
+    again = make_sprite(render.pixels, r["width"], r["height"], colors=r["colors"], ground=embedded().ground)
+    assert np.array_equal(again.rgba, decode_png(png).rgba)
 
 
 @pytest.mark.parametrize(("profile", "steps"), [("draft", 6), ("best", 20)])

@@ -190,9 +190,12 @@ def test_a_prompt_is_encoded_once(renderer: Renderer, monkeypatch: pytest.Monkey
     loaded = renderer.shelf.get(POTION.base)
     encoded: list[str] = []
     encode = loaded.pipeline.encode_prompt
-    monkeypatch.setattr(
-        loaded.pipeline, "encode_prompt", lambda prompt, **more: (encoded.append(prompt), encode(prompt, **more))[1]
-    )
+
+    def counted(prompt: str, **more: Any) -> Any:  # noqa: ANN401  # passes on what it gets
+        encoded.append(prompt)
+        return encode(prompt, **more)
+
+    monkeypatch.setattr(loaded.pipeline, "encode_prompt", counted)
     for negative, encoders in (("", ()), ("", ()), ("blurry", ()), ("", ("lora", 1.0))):
         loaded.prompts.get("a new thing", negative, encoders)
 
