@@ -15,7 +15,7 @@ from dgx_pixels.bevy.names import sprite_path
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.models.catalogue import SIZES, ModelError, check_weights
-from dgx_pixels.models.contender import parse_contender
+from dgx_pixels.models.contender import for_profile, parse_contender
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.tools.answers import JobAnswer, SpriteResult, schema_of
 from dgx_pixels.tools.arguments import (
@@ -32,7 +32,7 @@ from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.reading import asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_job import sprite_job
-from dgx_pixels.tools.sprite_request import RequestError, SpriteRequest, sprite_request
+from dgx_pixels.tools.sprite_request import RequestError, SpriteRequest, read_profile, sprite_request
 
 if TYPE_CHECKING:
     from dgx_pixels.tools.jobs import Report
@@ -93,10 +93,11 @@ async def generate_sprite(
     check_wait(wait_s)
     try:
         locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
-        contender = parse_contender(services.catalogue, model)
+        chosen = read_profile(profile)
+        contender = for_profile(services.catalogue, parse_contender(services.catalogue, model), chosen)
         request = sprite_request(
             contender, prompt=prompt, name=name, category=category, size=size, variants=variants, colors=colors, palette=locked,
-            transparent=transparent, negative_prompt=negative_prompt, seed=seed, profile=profile, steps=steps, guidance=guidance,
+            transparent=transparent, negative_prompt=negative_prompt, seed=seed, profile=chosen, steps=steps, guidance=guidance,
             reference=reference, strength=strength, publish=publish, overwrite=overwrite,
         )  # fmt: skip
         await asyncio.to_thread(check_weights, contender.base)
