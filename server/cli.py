@@ -41,6 +41,10 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
             parser.error("pixelize needs an image file")
         if (arguments.indexed or arguments.enlarge != 1) and arguments.out is None:
             parser.error("--indexed and --enlarge are for --out: what is published is an RGBA PNG at its true size")
+    if arguments.command == "models" and arguments.action != "list" and arguments.what is None:
+        parser.error(
+            f"models {arguments.action} needs {'a name, like sdxl' if arguments.action == 'pull' else 'a path or org/repo'}"
+        )
     return arguments
 
 
@@ -59,11 +63,12 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     from pydantic import ValidationError
 
     from dgx_pixels.library.database import LibraryError
+    from dgx_pixels.models.header import ModelError
     from dgx_pixels.pixels.palette import PaletteError
     from dgx_pixels.server.find import NoServerError
     from dgx_pixels.server.serve import ServeError
 
-    return (ToolError, LibraryError, PaletteError, NoServerError, ServeError, ValidationError, OSError)
+    return (ToolError, LibraryError, ModelError, PaletteError, NoServerError, ServeError, ValidationError, OSError)
 
 
 def _sentence(error: Exception) -> str:
@@ -96,6 +101,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.sprite_command import run_sprite
 
         return run_sprite(settings, arguments)
+    if arguments.command == "models":
+        from dgx_pixels.server.models_command import run_models
+
+        return run_models(settings, arguments)
     if arguments.command == "pixelize":
         from dgx_pixels.server.pixelize_command import run_pixelize
 
@@ -127,10 +136,12 @@ def _parser() -> argparse.ArgumentParser:
     _sprite_options(sprite)
     pixelize = commands.add_parser("pixelize", help="make true pixel art of any image file")
     _pixelize_options(pixelize)
+    models = commands.add_parser("models", help="list, add and fetch models")
+    _models_options(models)
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for command in (sprite, pixelize, doctor):
+    for command in (sprite, pixelize, models, doctor):
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    for command in (serve, stdio, sprite, pixelize, doctor):
+    for command in (serve, stdio, sprite, pixelize, models, doctor):
         command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
         command.add_argument(
             "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
@@ -147,6 +158,14 @@ def _parser() -> argparse.ArgumentParser:
             "--read-roots", help="folders that tools may read pictures from, split by ':' (DGX_PIXELS_READ_ROOTS)"
         )
     return parser
+
+
+def _models_options(models: argparse.ArgumentParser) -> None:
+    models.add_argument("action", choices=("list", "add", "pull"), help="list what is here; add one; pull a set of them")
+    models.add_argument("what", nargs="?", help="add: a file, a folder, org/repo or org/repo/file.safetensors; pull: sdxl")
+    models.add_argument("--link", action="store_true", help="add: link to the file or folder instead of copying it")
+    models.add_argument("--endpoint", help="add, pull: the hub to fetch from (HF_ENDPOINT)")
+    models.add_argument("--sha256", action="store_true", help="list: compute digests that are not known yet")
 
 
 def _sprite_options(sprite: argparse.ArgumentParser) -> None:
