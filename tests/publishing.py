@@ -44,11 +44,10 @@ def item(shade: int = 1, path: str = POTION, *, side: int = 16, data: bytes | No
     return PublishItem(entry=ManifestEntry.model_validate(fields | changes), data=data)
 
 
-def tileset(shade: int = 1, version: int = 1, files: tuple[tuple[str, bytes], ...] = (), **changes: object) -> PublishItem:
+def tileset(shade: int = 1, version: int = 1, files: tuple[tuple[str, bytes], ...] = ()) -> PublishItem:
     """Return a tileset of four tiles with sidecars, of which each has a name below manifests/ and its bytes."""
     grid = {"tile_width": 8, "tile_height": 8, "columns": 2, "rows": 2}
-    fields = {"kind": "tileset", "category": "tile", "atlas": grid, "tileset": {"kind": "seamless"}, "version": version}
-    made = item(shade, TILES, **fields | changes)
+    made = item(shade, TILES, kind="tileset", category="tile", atlas=grid, tileset={"kind": "seamless"}, version=version)
     return replace(made, sidecars=tuple(Sidecar(f"manifests/{name}", data) for name, data in files))
 
 
