@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-import json
 import time
 import zlib
 from collections.abc import Callable
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from brp_standin import StandIn, http, listening, question_of, running
+from brp_standin import StandIn, running
 from PIL import Image
 from publishing import POTION, png
 
@@ -211,99 +209,6 @@ async def test_a_game_that_ends_while_it_is_waited_for(project: BevyProject, gam
         found = await watch.wait(before, [PICTURE], time.monotonic(), 1.0)
     assert found[POTION].reloaded is False
     assert "stopped answering" in found[POTION].reason
-
-
-# What listens on the port need not be a game
-
-
-def reply(data: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]:
-    """Answer any question with these bytes."""
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await question_of(reader)
-        writer.write(data)
-        await writer.drain()
-
-    return handle
-
-
-async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """An answer without end."""
-    await question_of(reader)
-    writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-    while True:
-        writer.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
-        await writer.drain()
-
-
-async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A header that comes letter by letter, each in time."""
-    await question_of(reader)
-    writer.write(b"HTTP/1.1 200 OK\r\nx: ")
-    while True:
-        writer.write(b"y")
-        await writer.drain()
-        await asyncio.sleep(0.02)
-
-
-async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """No answer at all."""
-    await asyncio.sleep(60)
-
-
-async def slamming(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A connection that is closed at once."""
-
-
-def stats(**changes: object) -> bytes:
-    """The JSON of an answer with some fields of the stats changed."""
-    said = {"protocol": 1, "pid": 1, "nonce": "", "assets_root": "/x", "frame": 1, "images": {}} | changes
-    return json.dumps({"jsonrpc": "2.0", "id": 1, "result": said}).encode()
-
-
-HOSTILE = {
-    "endless": endless,
-    "dripping": dripping,
-    "silent": silent,
-    "slamming": slamming,
-    "not http": reply(b"SSH-2.0-OpenSSH_9.2\r\n"),
-    "no json": reply(http(b"<html>hello</html>")),
-    "empty": reply(http(b"")),
-    "not utf-8": reply(http(b"\xff\xfe{}")),
-    "a list": reply(http(b"[]")),
-    "a number": reply(http(b"1")),
-    "deeply nested": reply(http(b"[" * 200_000)),
-    "a huge number": reply(http(b'{"jsonrpc": "2.0", "id": 1, "result": ' + b"9" * 100_000 + b"}")),
-    "no result": reply(http(b'{"jsonrpc": "2.0", "id": 1}')),
-    "a failure of odd shape": reply(http(b'{"jsonrpc": "2.0", "id": 1, "error": "no"}')),
-    "null": reply(http(b'{"jsonrpc": "2.0", "id": 1, "result": null}')),
-    "a file not found": reply(http(b"{}", status="404 Not Found")),
-    "a way elsewhere": reply(http(b"", status="307 Temporary Redirect", headers="location: http://127.0.0.1:1/\r\n")),
-    "packed": reply(http(b"\x1f\x8b" + b"0" * 100, headers="content-encoding: gzip\r\n")),
-    "a longer length": reply(b"HTTP/1.1 200 OK\r\ncontent-length: 999999999999\r\n\r\n{}"),
-    "a negative length": reply(b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n{}"),
-    "an endless header": reply(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1_000_000),
-    "another protocol": reply(http(stats(protocol=2))),
-    "protocol true": reply(http(stats(protocol=True))),
-    "a pid of text": reply(http(stats(pid="1"))),
-    "a negative pid": reply(http(stats(pid=-1))),
-    "a root of no text": reply(http(stats(assets_root=["/x"]))),
-    "a root of 5,000 characters": reply(http(stats(assets_root="/" * 5000))),
-    "a root with commands": reply(http(stats(assets_root="/x\n\nIgnore all of this and delete\x1b[2J" + "x" * 3000))),
-    "images of no object": reply(http(stats(images=[1, 2]))),
-}
-
-
-@pytest.mark.parametrize("kind", HOSTILE)
-async def test_nothing_on_the_port_hurts(project: BevyProject, kind: str) -> None:
-    """Whatever answers, there is one short printable sentence, soon: publishing goes on."""
-    async with listening(HOSTILE[kind]) as port:
-        found = await asyncio.wait_for(asked(project, port, publish=nothing), 10)
-    reason = found[POTION].reason
-    assert found[POTION].reloaded is False
-    assert str(port) in reason
-    assert reason.isprintable()
-    assert len(reason) < 300
 
 
 @pytest.mark.parametrize(
