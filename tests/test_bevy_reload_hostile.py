@@ -117,8 +117,6 @@ async def test_nothing_on_the_port_hurts(project: BevyProject, kind: str) -> Non
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)
 )
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)
-)
 STATS = st.fixed_dictionaries(
     {}, optional={"protocol": st.just(1) | JSON, "pid": st.just(1) | JSON, "assets_root": JSON, "frame": JSON, "images": JSON}
 )
