@@ -55,9 +55,7 @@ def read_settings(project: BevyProject) -> ProjectSettings:
     except OSError as error:
         raise SettingsError(f"{file} cannot be read ({error.strerror}): check it and its permissions.") from error
     except ValidationError as error:
-        raise SettingsError(
-            f"{file} cannot be used ({_fault(error)}): correct it, or remove it and run setup_project."
-        ) from error
+        raise SettingsError(f"{file} cannot be used ({_fault(error)}): correct it, or remove it to set up anew.") from error
 
 
 def to_bytes(settings: ProjectSettings) -> bytes:

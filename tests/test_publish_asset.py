@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from conftest import text_of
 from fastmcp import Client, FastMCP
 from fastmcp.client.client import CallToolResult
+from test_library import NEW
 
 from dgx_pixels.bevy.items import Sidecar
 from dgx_pixels.bevy.manifest import Atlas
@@ -98,6 +100,7 @@ async def test_another_game_can_have_it_too(server: FastMCP[Any], make_game: Cal
         ({"asset": "nope"}, "no asset 'nope'"),
         ({"asset": "../../etc/passwd"}, "no asset '../../etc/passwd'"),
         ({"asset": ""}, "no asset ''"),
+        ({"asset": "\ud800"}, "no asset '?'"),
         ({"asset": PATH, "version": 9}, "version 9"),
         ({"asset": PATH, "version": 0}, "version 0"),
         ({"asset": PATH, "version": 10**30}, "no asset"),
@@ -148,7 +151,7 @@ async def test_an_earlier_tileset_comes_back_whole(settings: Settings, game: Pat
     assert [(game / f"assets/manifests/tile_x.{end}").read_text() for end in ("json", "tsx")] == ["json 1 ä", "tsx 1 ä"]
 
 
-async def test_a_version_from_before_there_were_details_can_be_published(
+async def test_a_version_from_before_there_were_details_is_published(
     server: FastMCP[Any], settings: Settings, game: Path
 ) -> None:
     """Then prompt and model are those of its recipe."""
@@ -171,10 +174,6 @@ async def test_damaged_details_are_one_sentence(server: FastMCP[Any], settings: 
 
 async def test_the_library_keeps_details_with_each_version(tmp_path: Path) -> None:
     """The same picture with other details is another version; with the same ones it is not."""
-    from dataclasses import replace
-
-    from test_library import NEW
-
     library = await Library.open(tmp_path)
     versions = [await library.add(replace(NEW, details=details)) for details in ("one", "one", "two")]
     assert [v.version for v in versions] == [1, 1, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,21 +104,18 @@ async def test_a_bad_setting_is_refused_and_nothing_written(
     assert not (game / ".dgx_pixels/settings.json").exists()
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "[]", '{"tile_size": "big"}', '{"view": 1}', "\ud800".encode("utf-8", "surrogatepass"), "{}" * 50_000]
-)
-async def test_damaged_settings_are_named_by_every_tool(server: FastMCP[Any], game: Path, text: str | bytes) -> None:
-    """A settings file that cannot be used is not ignored, which would give sprites of other colours; it is not replaced, either."""
+@pytest.mark.parametrize("text", [b"{", b"[]", b'{"tile_size": "big"}', b'{"view": 1}', b'{"view": "\xff"}', b"{}" * 50_000])
+async def test_damaged_settings_are_named_by_every_tool(server: FastMCP[Any], game: Path, text: bytes) -> None:
+    """They are not ignored, which would give sprites of other colours, and not replaced."""
     file = game / ".dgx_pixels/settings.json"
     file.parent.mkdir()
-    file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    before = file.read_bytes()
+    file.write_bytes(text)
     async with Client(server) as client:
         for tool, arguments in (("setup_project", {"tile_size": 16}), ("generate_sprite", QUICK)):
             result = await client.call_tool(tool, arguments, raise_on_error=False)
             assert result.is_error
             assert "settings.json cannot be used" in text_of(result)
-    assert file.read_bytes() == before
+    assert file.read_bytes() == text
 
 
 async def test_the_plugin_is_copied_when_asked_and_the_users_own_is_kept(server: FastMCP[Any], game: Path) -> None:
@@ -174,9 +172,9 @@ def test_the_packaged_plugin_is_the_examples() -> None:
         ('{ version = "0.19", default-features = false, features = ["2d", "dev"] }', "", ("bevy_remote",)),
         ('{ version = "0.19", features = ["file_watcher", "bevy_remote"] }', "", ()),
         ('"0.19"', '[features]\ndev = ["bevy/file_watcher", "bevy?/bevy_remote"]', ()),
-        ('"0.19"', '[target."cfg(unix)".dependencies]\nbevy = { version = "0.19", features = ["file_watcher"] }', ("bevy_remote",)),
+        ('"0.19"', '[target."cfg(unix)".dependencies]\nbevy = { features = ["file_watcher"] }', ("bevy_remote",)),
         ('{ workspace = true, features = ["bevy_remote"] }',
-         '[workspace.dependencies]\nbevy = { version = "0.19", default-features = false, features = ["file_watcher"] }', ("png",)),
+         '[workspace.dependencies]\nbevy = { default-features = false, features = ["file_watcher"] }', ("png",)),
         ('{ version = 3, features = "x" }', "[features]\nodd = 1", ("file_watcher", "bevy_remote")),
     ],
 )  # fmt: skip
@@ -212,8 +210,6 @@ def test_the_view_is_said_where_it_matters() -> None:
 
 async def test_model_size_and_view_reach_the_drawing(server: FastMCP[Any], game: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a model that draws 16 px and knows views: the name stays that of the prompt, the recipe has the view."""
-    from dataclasses import replace
-
     small = replace(embedded(), id="small", sizes=(16, 32))
     monkeypatch.setattr(Catalogue, "list", lambda _: [embedded(), small])
     async with Client(server) as client:

@@ -121,8 +121,9 @@ def _answer(project: BevyProject, settings: ProjectSettings, copied: bool) -> Se
     commands = [f"cargo add bevy --features {','.join(found.lacks)}"] if found.lacks else []
     if has_plugin and not found.has_serde_json:
         commands.append("cargo add serde_json")
+    shown = settings.model_dump(mode="json", exclude_defaults=True)
     return SetupAnswer(
-        project=str(project.root), file=str(settings_file(project)), settings=settings.model_dump(mode="json", exclude_defaults=True),
+        project=str(project.root), file=str(settings_file(project)), settings=shown,
         lacks={name: WANTED[name] for name in found.lacks}, commands=commands, bevy_version=found.version,
         plugin=str(plugin) if has_plugin else None, plugin_copied=copied, next=_next(commands, has_plugin, copied, found.version),
     )  # fmt: skip
