@@ -27,6 +27,7 @@ _KEY_BORDER: Final = 0.1  # share of the border that must show a known key
 
 _FILL: Final = 0.09  # distance, in `colour.comparable`, that the flood from the border takes
 _TIGHT: Final = 0.04  # the same for a hole: no flood leads there, so colour alone must convince
+_FILL_KEY, _TIGHT_KEY = 0.1, 0.06  # the same of a key, which no subject comes near to but by faint mixes at its edge
 _PALE: Final = 40  # sRGB units from white or black, and between channels, within which a colour is nearly either
 
 _Cells = NDArray[np.float64]  # (h, w, 3), sRGB from 0 to 255
@@ -61,18 +62,19 @@ def drawn_key(cells: _Cells, key: Color) -> NDArray[np.float64] | None:
     return np.asarray(np.median(border[near], axis=0)) if near.mean() >= _KEY_BORDER else None
 
 
-def ground_cells(cells: _Cells, color: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which cells are ground of a colour: flooded from the border, and the holes that the subject closes off.
+def ground_cells(cells: _Cells, color: NDArray[np.float64], *, key: bool = False) -> NDArray[np.bool_]:
+    """Tell which cells are ground of a colour, a `key` or a found one: flooded from the border, and the subject's holes.
 
     A hole of one pixel in a ground that is nearly white or black stays: there it is as likely a glint or a pupil.
     """
     away = ground_distance(cells, color)
-    outer = reaching_border(away < _FILL)
+    fill, tight = (_FILL_KEY, _TIGHT_KEY) if key else (_FILL, _TIGHT)
+    outer = reaching_border(away < fill)
     least = 2 if np.ptp(color) < _PALE and not _PALE < color.mean() < 255 - _PALE else 1
-    return outer | holes((away < _TIGHT) & ~outer, least)
+    return outer | holes((away < tight) & ~outer, least)
 
 
-def ground_distance(cells: NDArray[np.float64], color: NDArray[np.float64]) -> NDArray[np.float64]:
+def ground_distance(cells: NDArray[np.uint8] | NDArray[np.float64], color: NDArray[np.float64]) -> NDArray[np.float64]:
     """How different cells, (..., 3), look from a colour: distances of `colour.comparable`, (...)."""
     there = comparable(np.rint(cells.clip(0, 255)).astype(np.uint8))
     away: NDArray[np.float64] = np.linalg.norm(there - comparable(np.rint(color.clip(0, 255)).astype(np.uint8)), axis=-1)
@@ -132,7 +134,7 @@ def _away_from_shaded(cells: _Cells, color: NDArray[np.float64]) -> NDArray[np.f
         )
         shaded = np.where(count[..., None] > _FEW, total / np.maximum(count, _FEW)[..., None], color)
         away = np.linalg.norm(cells - shaded, axis=-1)
-    return away
+    return np.asarray(away)
 
 
 def _is_flat(cells: _Cells, behind: NDArray[np.bool_]) -> bool:

@@ -62,8 +62,8 @@ def test_cells_are_never_invented(width: int, height: int) -> None:
 def test_a_known_key_is_cut_with_its_holes() -> None:
     """A noisy key is cut around and inside the subject, and nothing else is; the key as drawn is told."""
     mask = disc() & ~disc(radius=3.0)
-    cutout = cut_out(picture(mask, (40, 160, 70), (244, 8, 240), noise=5), KEY)
-    assert (cutout.opaque == mask).all()
+    cutout = cut_out(picture(mask, (40, 160, 70), (244, 8, 240), noise=5)[None], KEY)
+    assert (cutout.opaque[0] == mask).all()
     assert cutout.ground is not None
     assert np.abs(np.subtract(cutout.ground, (244, 8, 240))).max() <= 4
 
@@ -71,7 +71,7 @@ def test_a_known_key_is_cut_with_its_holes() -> None:
 def test_a_picture_without_the_key_is_kept_whole() -> None:
     """A border that hardly shows the key means that there is no ground."""
     rgb = np.random.default_rng(1).integers(0, 120, (16, 16, 3), dtype=np.uint8)
-    cutout = cut_out(rgb, KEY)
+    cutout = cut_out(rgb[None], KEY)
     assert cutout.opaque.all()
     assert cutout.ground is None
 
@@ -80,15 +80,15 @@ def test_a_flat_ground_is_found() -> None:
     """Without a key, a flat border is the ground; eyes of its very colour inside the subject stay."""
     mask, eyes = disc(), np.zeros((24, 24), dtype=bool)
     eyes[10, [9, 14]] = True
-    cutout = cut_out(picture(mask & ~eyes, (160, 40, 40), (250, 250, 250)), None)
-    assert (cutout.opaque == mask).all()
+    cutout = cut_out(picture(mask & ~eyes, (160, 40, 40), (250, 250, 250))[None], None)
+    assert (cutout.opaque[0] == mask).all()
 
 
 @pytest.mark.parametrize("flat", [True, False])
 def test_a_full_picture_is_kept_whole(flat: bool) -> None:
     """Without a key, a picture of one colour and a picture with a busy border keep every pixel."""
     busy = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    assert cut_out(np.full_like(busy, 90) if flat else busy, None).opaque.all()
+    assert cut_out((np.full_like(busy, 90) if flat else busy)[None], None).opaque.all()
 
 
 def test_regions_follow_windings() -> None:
