@@ -10,7 +10,7 @@ from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError
 from dgx_pixels.models.gpu import QueueFullError, WorkCancelledError
-from dgx_pixels.pixels.checks import check_sprite
+from dgx_pixels.pixels.checks import check_key, check_sprite
 from dgx_pixels.pixels.sprite import make_sprite
 from dgx_pixels.tools.answers import SpriteResult
 from dgx_pixels.tools.finished import Finished, Origin, keep, library_versions, publish
@@ -57,6 +57,8 @@ async def _variant(
         sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,
         transparent=request.transparent, ground=model.ground,
     )  # fmt: skip
+    if model.ground is not None and not request.transparent:
+        checks["key"] = check_key(render.pixels, model.ground)
     path = sprite_path(request.category, request.name, i + 1, request.variants)
     origin = Origin(path, request.name, request.category, request.prompt, seed, request.model)
     return await keep(services, project, sprite, origin, _recipe(request, model, seed, render), checks)
