@@ -71,6 +71,11 @@ class Catalogue:
         ours = [vae_of_file(clean_id(f.stem), f, self.digests) for f in model_files(self.folder / "vae")]
         return _with_own_ids(ours, self._cached(Vae))
 
+    def read_ahead(self) -> None:
+        """Read the headers of all files that have changed, so that the next question need not: 40 ms a LoRA the first time."""
+        self.bases()
+        self.loras()
+
     def get(self, model: str | None) -> BaseModel:
         """The base model of this id; the default one for None: `sdxl` once its weights are there, else the embedded one.
 

@@ -62,8 +62,9 @@ class Kind:
 def file_kind(file: Path, header: Header) -> Kind:
     """Tell what a single file holds. Raises ModelError, naming what it is, if that is not SDXL."""
     names = header.tensors
+    every = "\n".join(names)
     for pattern, kind in _OTHER_KINDS:
-        if any(re.search(pattern, name) for name in names):
+        if re.search(pattern, every, re.MULTILINE):
             raise _refusal(file, kind)
     if names and all(split_key(name) is not None for name in names):
         raise _refusal(file, "a LoRA: it belongs into loras/")

@@ -71,7 +71,7 @@ def catalogue_of(settings: Settings) -> Catalogue:
 def listed(settings: Settings) -> set[str]:
     """The ids of everything that is listed besides the embedded model."""
     found = catalogue_of(settings)
-    return {m.id for m in (*found.bases()[1:], *found.loras(), *found.vaes())}
+    return {*(m.id for m in found.bases()[1:]), *(m.id for m in found.loras()), *(m.id for m in found.vaes())}
 
 
 def test_pull_makes_sdxl_the_default_with_its_loras(
