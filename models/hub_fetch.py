@@ -18,7 +18,7 @@ from huggingface_hub import HfApi, errors, hf_hub_url
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils._headers import build_hf_headers
 
-from dgx_pixels.models.header import ModelError
+from dgx_pixels.models.header import Header, ModelError, TensorInfo
 from dgx_pixels.models.hub_sets import HubModel
 
 _SPARE = 500_000_000
@@ -74,6 +74,13 @@ def look_up(model: HubModel, endpoint: str | None) -> Remote:
     card = info.card_data
     licence = (card.get("license_name") if card and card.get("license") == "other" else None) or (card and card.get("license"))
     return Remote(model, info.sha or model.revision, str(licence or model.licence), files)
+
+
+def remote_header(model: HubModel, file: str, endpoint: str | None) -> Header:
+    """The safetensors header of a file on the hub, of which only the beginning is fetched. Raises ModelError."""
+    with _in_our_words(model.repo):
+        found = HfApi(endpoint=endpoint).parse_safetensors_file_metadata(model.repo, file, revision=model.revision)
+    return Header({n: TensorInfo(t.dtype, tuple(t.shape)) for n, t in found.tensors.items()}, found.metadata)
 
 
 def check_space(remotes: list[Remote], staging: Path) -> None:

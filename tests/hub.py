@@ -69,11 +69,12 @@ def hub_of(repos: dict[str, Repo]) -> Iterator[Hub]:
             repo = hub.repos[name]
             content, asked = repo.files[file], self.headers.get("Range")
             hub.ranges.append((file, asked))
-            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-            body = content[start:]
+            first, _, last = asked.removeprefix("bytes=").partition("-") if asked else ("0", "", "")
+            start, end = int(first), min(int(last), len(content) - 1) if last else len(content) - 1
+            body = content[start : end + 1]
             headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
             if asked:
-                headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+                headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
             self._send(206 if asked else 200, body, headers, cut=repo.cut.get(file))
 
         def _send(self, status: int, body: bytes, headers: dict[str, str], cut: int | None = None) -> None:

@@ -97,9 +97,12 @@ def test_two_models_share_parts(catalogue: Catalogue, pipeline: StableDiffusionX
     assert loaded.text_encoder is not pipeline.text_encoder
 
 
-def test_velocity_and_zero_terminal_snr_reach_the_scheduler(catalogue: Catalogue) -> None:
+def test_velocity_and_zero_terminal_snr_reach_the_scheduler(catalogue: Catalogue, pipeline: StableDiffusionXLPipeline) -> None:
     """What the header says decides how the checkpoint is sampled."""
-    velocity, usual = (load_pipeline(catalogue.get(m), torch.float32, config=config(catalogue)) for m in ("velocity", "single"))
+    shared = {part: getattr(pipeline, part) for part in ("text_encoder", "text_encoder_2", "vae")}
+    velocity, usual = (
+        load_pipeline(catalogue.get(m), torch.float32, shared=shared, config=config(catalogue)) for m in ("velocity", "single")
+    )
 
     assert velocity.scheduler.config.prediction_type == "v_prediction"
     assert velocity.scheduler.config.rescale_betas_zero_snr

@@ -184,6 +184,19 @@ def test_add_fetches_a_repository(settings: Settings, hub: Hub, what: str, model
     assert all(m.problem is None for m in catalogue_of(settings).bases())
 
 
+def test_add_refuses_another_kind_before_fetching_it(
+    settings: Settings, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The header tells, and only the file's beginning is asked for."""
+    save_file({"lora_unet_x.lokr_w1": torch.ones(400, 400)}, tmp_path / "lokr.safetensors")
+    hub.repos["some/lokr"] = Repo({"lokr.safetensors": (tmp_path / "lokr.safetensors").read_bytes()})
+
+    assert run(settings, "add", "some/lokr", "--endpoint", hub.endpoint) == 1
+    assert "lokr.safetensors is a LoKr" in capsys.readouterr().err
+    assert all(asked is not None for _, asked in hub.ranges)
+    assert listed(settings) == set()
+
+
 @pytest.mark.parametrize(
     ("name", "lands"),
     [
