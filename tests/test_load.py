@@ -39,6 +39,10 @@ def catalogue(pipeline: StableDiffusionXLPipeline, tmp_path_factory: pytest.Temp
     pipeline.save_pretrained(checkpoints / "folder")
     pipeline.save_pretrained(checkpoints / "fp16", variant="fp16")
     state = {k: v.contiguous() for k, v in single_file_state(pipeline).items()}
+    state |= {  # what real files hold besides weights
+        "conditioner.embedders.0.transformer.text_model.embeddings.position_ids": torch.arange(32)[None],
+        "conditioner.embedders.1.model.logit_scale": torch.tensor(4.6), "denoiser.sigmas": torch.ones(1000),
+    }  # fmt: skip
     unet = {k: v for k, v in state.items() if k.startswith(UNET)}
     save_file(state, checkpoints / "single.safetensors")
     save_file(state | {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}, checkpoints / "velocity.safetensors")
