@@ -83,7 +83,7 @@ class Catalogue:
         """
         bases = self.bases()
         if model is None:
-            return next((b for b in bases if b.id == PRODUCTION and b.problem is None), bases[0])
+            return next((b for b in bases if b.id == PRODUCTION and _is_whole(b)), bases[0])
         return _named(bases, model, "model", self.folder / "checkpoints")
 
     def lora(self, lora: str) -> Lora:
@@ -99,6 +99,15 @@ class Catalogue:
         if self._hf_cache is None or not self._hf_cache.is_dir():
             return []
         return [model for model in cached_models(self._hf_cache, self.digests) if isinstance(model, kind)]
+
+
+def _is_whole(base: BaseModel) -> bool:
+    """Whether all of a model's weights are there: half a copy must not become the default."""
+    try:
+        check_weights(base)
+    except ModelError:
+        return False
+    return True
 
 
 def _with_own_ids(ours: Iterable[Entry], cached: Iterable[Entry]) -> list[Entry]:

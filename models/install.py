@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from dgx_pixels.models.base_model import PARTS
 from dgx_pixels.models.card import Card, note_of, read_card, write_card
 from dgx_pixels.models.catalogue import Catalogue
@@ -133,8 +135,13 @@ def _pull(catalogue: Catalogue, models: Sequence[HubModel], endpoint: str | None
         state = "is here already" if remote.model.id in here else f"{remote.size / 1e6:,.0f} MB"
         say(f"{remote.model.id}: {remote.source}, licence {remote.licence}, {state}")
     check_space(wanted, staging)
-    for remote in wanted:
-        here[remote.model.id] = _install(catalogue, remote, fetch(remote, staging, endpoint, say), say)
+    staging.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(staging / "lock", timeout=0):
+            for remote in wanted:
+                here[remote.model.id] = _install(catalogue, remote, fetch(remote, staging, endpoint, say), say)
+    except Timeout:
+        raise ModelError("Another `dgx-pixels models` command is fetching already: wait for it to end.") from None
     return [here[model.id] for model in models]
 
 

@@ -62,7 +62,10 @@ def hub_of(repos: dict[str, Repo]) -> Iterator[Hub]:
                     return
                 self._send(200, json.dumps(hub.described(name)).encode(), {"Content-Type": "application/json"})
                 return
-            name, _, rest = path.removeprefix("/").partition("/resolve/")
+            name, resolve, rest = path.removeprefix("/").partition("/resolve/")
+            if not resolve:
+                self._send(404, b"", {})
+                return
             self._file(name, rest.split("/", 1)[1])
 
         def _file(self, name: str, file: str) -> None:

@@ -216,6 +216,15 @@ def test_whole_models_of_the_hugging_face_cache_are_listed(models: Path, weights
     assert [m.file for m in catalogue.loras()] == [models / "loras/pixel-art-xl.safetensors"]
 
 
+def test_half_an_sdxl_is_not_the_default(models: Path, weights: Path) -> None:
+    """While its folder is being copied, the embedded model stays the default."""
+    shutil.copytree(weights / "pipeline", models / "checkpoints/sdxl")
+    assert Catalogue(models).get(None).id == "sdxl"
+    unet = models / "checkpoints/sdxl/unet/diffusion_pytorch_model.safetensors"
+    unet.write_bytes(unet.read_bytes()[:-1])
+    assert Catalogue(models).get(None).id == "tiny-sdxl"
+
+
 def test_a_checkpoint_without_text_encoders_borrows_from_one_of_its_width(models: Path, weights: Path) -> None:
     """The lender is a whole model, not the embedded one of another width."""
     state = load_file(weights / "single.safetensors")

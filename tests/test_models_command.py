@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from filelock import FileLock
 from hub import COMMIT, Hub, Repo, hub_of
 from narrow_sdxl import diffusers_name, narrow_pipeline, write_lora
 from safetensors.torch import save_file
@@ -145,6 +146,16 @@ def test_too_small_a_disk_is_said_before_anything_is_fetched(
     said = capsys.readouterr().err
     assert "There is not enough space" in said
     assert "DGX_PIXELS_HOME" in said
+    assert hub.ranges == []
+
+
+def test_two_fetches_do_not_write_into_one_file(settings: Settings, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second ends at once, with one sentence."""
+    staging = settings.home / "models/.partial"
+    staging.mkdir(parents=True)
+    with FileLock(staging / "lock"):
+        assert run(settings, "pull", "sdxl", "--endpoint", hub.endpoint) == 1
+    assert "is fetching already: wait for it to end" in capsys.readouterr().err
     assert hub.ranges == []
 
 
