@@ -31,6 +31,7 @@ _PIPELINE_FILES = (
     "tokenizer/*",
     "tokenizer_2/*",
     "*/config.json",
+    "*/*.safetensors.index.json",
 )
 
 
