@@ -103,7 +103,8 @@ def check_space(remotes: list[Remote], staging: Path) -> None:
 def fetch(remote: Remote, staging: Path, endpoint: str | None, say: Callable[[str], None]) -> Path:
     """Fetch a model's files into a folder of its commit, going on where an earlier try ended; answers with it.
 
-    Each file is verified. Raises ModelError: the connection is lost (what has come stays, for the next try), or a file is not what the hub says.
+    Each file is verified. Raises ModelError: the connection is lost (what has come stays, for the next try), or a file is
+    not what the hub says.
     """
     folder = remote.staged_in(staging)
     for file in remote.files:
