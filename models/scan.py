@@ -107,7 +107,8 @@ def _base(
     return BaseModel(
         id=model_id, folder=folder, licence=card.licence or UNKNOWN_LICENCE, sizes=sizes or (kind.render_side,),
         render_side=kind.render_side, prompt="pixel art, {}, centered, flat plain background",
-        negative_prompt="3d render, realistic, blurry, text, watermark", ground=None, steps=25, guidance=6.0, dpm_solver=True,
+        texture_prompt="pixel art, {}, seamless texture, seen from above, filling the frame",
+        negative_prompt="3d render, realistic, blurry, text, watermark", ground=None,
         wrap_from=0.0, file=file, variant=variant, parts=kind.parts, v_prediction=kind.v_prediction, zero_snr=kind.zero_snr,
         text_width=kind.text_width, size=size, source=card.source, problem=problem, digests=digests,
     )  # fmt: skip
