@@ -59,7 +59,8 @@ def _base(found: BaseModel) -> dict[str, object]:
     return {
         "id": found.id, "kind": "base", "architecture": "sdxl", "licence": found.licence, "size": found.size,
         "sizes": found.sizes, "profiles": {p: asdict(schedule_for(Contender(found), p)) for p in get_args(Profile)},
-        "folder": str(found.folder), "parts": found.parts, "v_prediction": found.v_prediction, "source": found.source, "problem": found.problem,
+        "folder": str(found.folder), "parts": found.parts, "v_prediction": found.v_prediction, "source": found.source,
+        "problem": found.problem,
     }  # fmt: skip
 
 
