@@ -16,8 +16,16 @@ mod terrain;
 mod view;
 
 use bevy::prelude::*;
+use bevy_brp_extras::BrpExtrasPlugin;
 
+use crate::animation::AnimationPlugin;
+use crate::dgx_pixels_reload::DgxPixelsReloadPlugin;
+use crate::gallery::GalleryPlugin;
+use crate::ground::GroundPlugin;
+use crate::manifest::ManifestPlugin;
 use crate::mode::Mode;
+use crate::shutdown::ShutdownPlugin;
+use crate::view::ViewPlugin;
 
 fn main() -> AppExit {
     let mode = match Mode::asked() {
@@ -27,20 +35,25 @@ fn main() -> AppExit {
             return AppExit::from_code(2);
         }
     };
+    let draws = mode != Mode::Assets;
     let mut app = App::new();
+    app.add_plugins(mode);
+    if draws {
+        // For agents: screenshots, input, shutdown. Before the reload plugin, which uses its connection.
+        app.add_plugins(BrpExtrasPlugin::default());
+    }
     app.add_plugins((
-        mode,
-        dgx_pixels_reload::DgxPixelsReloadPlugin,
-        manifest::ManifestPlugin,
-        view::ViewPlugin {
+        DgxPixelsReloadPlugin,
+        ManifestPlugin,
+        ViewPlugin {
             offscreen: mode == Mode::Offscreen,
         },
-        gallery::GalleryPlugin,
-        animation::AnimationPlugin,
-        ground::GroundPlugin,
+        GalleryPlugin,
+        AnimationPlugin,
+        GroundPlugin,
     ));
-    if mode == Mode::Assets {
-        app.add_plugins(shutdown::ShutdownPlugin);
+    if !draws {
+        app.add_plugins(ShutdownPlugin);
     }
     app.run()
 }
