@@ -23,7 +23,7 @@ from games import Game, missing, running  # noqa: E402  # found by the line abov
 from dgx_pixels.server.app import build  # noqa: E402  # sorted after it
 from dgx_pixels.server.settings import Settings  # noqa: E402
 
-PUBLISHED = ({"prompt": "a red demon", "name": "knight", "category": "character"}, {"prompt": "a gold key", "category": "item"})
+PUBLISHED = ({"prompt": "a red demon", "name": "knight", "category": "character"}, {"prompt": "a red potion", "category": "item"})
 ZOOM = 3  # of the game
 DRAWN = 2  # of the picture
 GAP = 12

@@ -1,14 +1,14 @@
 //! A small Bevy game that shows what DGX-Pixels published into its `assets/`, and reloads what changes.
 //!
-//! Each idea is one plugin: [`manifest`] knows which assets there are, [`gallery`] draws sprites, [`animation`] moves
-//! those that are sheets, [`ground`] lays a tile map of the tilesets by
-//! the rules in [`terrain`], [`view`] is the camera, [`mode`] says where to
-//! draw, and [`dgx_pixels_reload`] tells DGX-Pixels what was loaded.
+//! Each idea is one plugin: [`manifest`] knows which assets there are, [`gallery`] shows sprites, [`hero`] walks,
+//! [`animation`] moves sheets, [`ground`] lays a tile map by the rules in [`terrain`], [`view`] is the camera, [`mode`]
+//! says where to draw, and [`dgx_pixels_reload`] tells DGX-Pixels what was loaded.
 
 mod animation;
 mod dgx_pixels_reload;
 mod gallery;
 mod ground;
+mod hero;
 mod manifest;
 mod mode;
 mod shutdown;
@@ -22,6 +22,7 @@ use crate::animation::AnimationPlugin;
 use crate::dgx_pixels_reload::DgxPixelsReloadPlugin;
 use crate::gallery::GalleryPlugin;
 use crate::ground::GroundPlugin;
+use crate::hero::HeroPlugin;
 use crate::manifest::ManifestPlugin;
 use crate::mode::Mode;
 use crate::shutdown::ShutdownPlugin;
@@ -49,6 +50,7 @@ fn main() -> AppExit {
             offscreen: mode == Mode::Offscreen,
         },
         GalleryPlugin,
+        HeroPlugin,
         AnimationPlugin,
         GroundPlugin,
     ));
