@@ -83,7 +83,7 @@ def tileset(color: tuple[int, int, int], side: int, columns: int, rows: int) -> 
     buffer = io.BytesIO()
     Image.new("RGBA", (side * columns, side * rows), (*color, 255)).save(buffer, "PNG")
     atlas = {"tile_width": side, "tile_height": side, "columns": columns, "rows": rows}
-    rules: dict[str, Any] = {"tiles": [{"cells": [[0, 0], [0, 0]]}] * (columns * rows)}
+    rules: dict[str, Any] = {"tiles": [[0, 0, 0, 0]] * (columns * rows)}
     return item(
         path=TILES, data=buffer.getvalue(), width=side * columns, height=side * rows, category="tile", kind="tileset",
         atlas=atlas, tileset=rules, version=2, sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
