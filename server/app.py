@@ -36,7 +36,7 @@ from dgx_pixels.tools.services import Services
 from dgx_pixels.tools.setup_project import setup_project
 
 if TYPE_CHECKING:
-    from dgx_pixels.models.pipeline import Renderer
+    from dgx_pixels.models.renderer import Renderer
 
 NAME = "dgx-pixels"
 INSTRUCTIONS = """Draws pixel art into a Bevy game. generate_sprite draws from a prompt and writes the PNG into the project's
@@ -94,10 +94,10 @@ async def try_library(settings: Settings) -> None:
     await (await Library.open(settings.home)).close()
 
 
-def _renderer(device: str) -> Renderer:
-    from dgx_pixels.models.pipeline import Renderer  # here, on the GPU thread, torch is imported for the first time
+def _renderer(settings: Settings) -> Renderer:
+    from dgx_pixels.models.renderer import Renderer  # here, on the GPU thread, torch is imported for the first time
 
-    return Renderer(device)
+    return Renderer(settings.device, compiles={"auto": None, "on": True, "off": False}[settings.compile])
 
 
 def owners(settings: Settings, activity: Activity) -> Lifespan:
@@ -107,9 +107,9 @@ def owners(settings: Settings, activity: Activity) -> Lifespan:
     async def run(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
         library = await Library.open(settings.home)
         try:
-            async with GpuThread(lambda: _renderer(settings.device)) as gpu:
+            async with GpuThread(lambda: _renderer(settings)) as gpu:
                 jobs = activity.jobs = JobRunner(library)
-                catalogue = Catalogue(settings.home / "models" / "checkpoints")
+                catalogue = Catalogue(settings.home / "models", settings.hf_cache)
                 pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
                 services = Services(
                     library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings),

@@ -108,7 +108,7 @@ async def test_the_recipe_in_the_png_makes_it_again_and_tells_no_tales(
     text = recipe_of((game / "assets/sprites/item_red_potion.png").read_bytes())
     assert text is not None
     recipe = json.loads(text)
-    assert (recipe["prompt"], recipe["seed"], recipe["steps"]) == ("a red potion", 7, 2)
+    assert (recipe["prompt"], recipe["seed"], recipe["schedule"]["steps"]) == ("a red potion", 7, 2)
     assert len(recipe["weights_sha256"]) == 4
     for secret in (str(settings.home), str(game), answer["job_id"], game.name):
         assert secret not in text
@@ -214,7 +214,7 @@ async def test_a_render_with_large_cells_becomes_true_pixels(
 ) -> None:
     """A model that draws 2 px a cell, like real SDXL draws 8 and more, gives the asked size, and its recipe says how."""
     wide = replace(embedded(), id="wide", sizes=(16, 32), render_side=64)
-    monkeypatch.setattr(Catalogue, "list", lambda _: [embedded(), wide])
+    monkeypatch.setattr(Catalogue, "bases", lambda _: [embedded(), wide])
     async with Client(server) as client:
         await client.call_tool("generate_sprite", {**QUICK, "model": "wide", "size": "32x16"})
 
