@@ -35,13 +35,13 @@ def bevy(game: Path, tmp_path: Path) -> Iterator[Game]:
 
 
 async def published(
-    project: BevyProject, port: int, *items: PublishItem, then: Callable[[], object] = lambda: None
+    project: BevyProject, port: int, *items: PublishItem, meanwhile: Callable[[], object] = lambda: None
 ) -> dict[str, Reloaded]:
-    """Publish and wait for the game; `then` happens right after the publish."""
+    """Publish and wait for the game; `meanwhile` happens once it was found."""
     async with ReloadWatch(project, port) as watch:
         before = await watch.game()
+        meanwhile()
         Publisher().publish(project, items)
-        then()
         pictures = [picture_of(one.entry.path, one.data, one.entry.atlas) for one in items]
         return await watch.wait(before, pictures, time.monotonic(), WAIT_S)
 
@@ -51,8 +51,8 @@ async def test_an_agents_answers_are_what_the_game_holds(bevy: Game, settings: S
     held = []
     async with Client(build(settings.model_copy(update={"brp_port": bevy.port, "reload_wait_s": WAIT_S}))[0]) as client:
         for tool, arguments in (
-            ("generate_sprite", {"prompt": "a red potion", "seed": 7, "steps": 2}),
-            ("generate_sprite", {"prompt": "a red potion", "seed": 8, "steps": 2}),
+            ("generate_sprite", {"prompt": "a red potion", "seed": 7, "steps": 2, "wait_s": 250}),
+            ("generate_sprite", {"prompt": "a red potion", "seed": 8, "steps": 2, "wait_s": 250}),
             ("publish_asset", {"asset": PATH, "version": 1}),
         ):
             answer: dict[str, Any] = (await client.call_tool(tool, arguments)).structured_content or {}
@@ -109,9 +109,14 @@ async def test_another_projects_game_is_told_apart(bevy: Game, make_game: Callab
 
 
 async def test_a_game_that_ends_in_between_is_said_to(bevy: Game, game: Path) -> None:
-    """A game that is shut down right after the publish cannot confirm it."""
+    """A game that was found, and is gone when the file is there, cannot confirm it."""
     project = open_project(game)
     await published(project, bevy.port, item(1))
-    found = await published(project, bevy.port, item(2), then=lambda: bevy.ask("dgx_pixels/shutdown"))
+
+    def end() -> None:
+        bevy.ask("dgx_pixels/shutdown")
+        time.sleep(2)  # until the process is gone
+
+    found = await published(project, bevy.port, item(2), meanwhile=end)
     assert found[POTION].reloaded is False
     assert "stopped answering" in found[POTION].reason
