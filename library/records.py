@@ -26,6 +26,8 @@ class NewVersion:
     height: int
     colors: int
     seed: int
+    job: str = ""
+    """The job that made it, "" for none."""
 
 
 @dataclass(frozen=True)
@@ -61,3 +63,5 @@ class JobRecord:
     error: str | None
     owner: str
     """Which open library works on it."""
+    attempts: int
+    """How often it was begun, without those that a closing server gave back."""

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from dgx_pixels.bevy.manifest import ManifestEntry
 from dgx_pixels.bevy.publisher import PublishItem
 from dgx_pixels.library.records import NewVersion
-from dgx_pixels.pixels.sprite import encode_png
+from dgx_pixels.pixels.sprite import decode_png, encode_png
 from dgx_pixels.tools.answers import AssetAnswer, CheckAnswer, Reload
+from dgx_pixels.tools.jobs import CURRENT_JOB
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from pathlib import Path
 
     from dgx_pixels.bevy.names import Category
@@ -76,7 +77,18 @@ async def keep(
     asset = await services.library.add(NewVersion(
         project=str(project.root) if project else "", path=origin.path, kind="sprite", name=origin.name,
         category=origin.category, png=png, recipe=text, width=width, height=height, colors=len(sprite.palette), seed=origin.seed,
+        job=CURRENT_JOB.get(),
     ))  # fmt: skip
+    return Finished(asset, origin, services.library.file(asset.id, asset.version), png, checks)
+
+
+async def kept_before(services: Services, origin: Origin, check: Callable[[Sprite], dict[str, Check]]) -> Finished | None:
+    """What this job had made for the origin's path when its server ended; None if nothing. Raises LibraryError."""
+    asset = await services.library.kept(CURRENT_JOB.get(), origin.path)
+    if asset is None:
+        return None
+    png = await services.library.png(asset.id, asset.version)
+    checks = check(await asyncio.to_thread(decode_png, png))
     return Finished(asset, origin, services.library.file(asset.id, asset.version), png, checks)
 
 

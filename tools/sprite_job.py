@@ -17,7 +17,7 @@ from dgx_pixels.pixels.checks import check_sprite
 from dgx_pixels.pixels.read import PictureError
 from dgx_pixels.pixels.sprite import make_sprite
 from dgx_pixels.tools.answers import SpriteResult
-from dgx_pixels.tools.finished import Finished, Origin, keep, library_versions, publish
+from dgx_pixels.tools.finished import Finished, Origin, keep, kept_before, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.reading import ReadError
 from dgx_pixels.tools.reference import read_reference
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.models.contender import Contender
     from dgx_pixels.models.render import Reference, Render
+    from dgx_pixels.pixels.checks import Check
     from dgx_pixels.pixels.sprite import Sprite
     from dgx_pixels.tools.jobs import Report
     from dgx_pixels.tools.services import Services
@@ -82,17 +83,23 @@ async def _variant(
     project: BevyProject | None, i: int, progress: _Progress,
 ) -> Finished:  # fmt: skip
     base, seed = contender.base, request.seed + i
+
+    def check(sprite: Sprite) -> dict[str, Check]:
+        return check_sprite(
+            sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,
+            transparent=request.transparent, ground=base.ground,
+        )  # fmt: skip
+
+    path = sprite_path(request.category, request.name, i + 1, request.variants)
+    origin = Origin(path, request.name, request.category, request.prompt, seed, request.model)
+    if (before := await kept_before(services, origin, check)) is not None:
+        return before
     render = await services.gpu.draw(
         _render_request(request, contender, reference, seed), lambda done, total, preview: progress.told(i, done, total, preview)
     )
     sprite = await asyncio.to_thread(_sprite, request, contender, render.pixels)
-    checks = check_sprite(
-        sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,
-        transparent=request.transparent, ground=base.ground,
-    )  # fmt: skip
-    path = sprite_path(request.category, request.name, i + 1, request.variants)
-    origin = Origin(path, request.name, request.category, request.prompt, seed, request.model)
-    return await keep(services, project, sprite, origin, _recipe(request, contender, reference, seed, render), checks)
+    recipe = _recipe(request, contender, reference, seed, render)
+    return await keep(services, project, sprite, origin, recipe, check(sprite))
 
 
 def _render_request(request: SpriteRequest, contender: Contender, reference: Reference | None, seed: int) -> RenderRequest:
