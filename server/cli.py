@@ -140,6 +140,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--idle-minutes", type=float, help="how long a server started by stdio stays unused (DGX_PIXELS_IDLE_MINUTES)"
         )
+        command.add_argument(
+            "--hang-minutes",
+            type=float,
+            help="how long the GPU may make no step before the process ends (DGX_PIXELS_HANG_MINUTES)",
+        )
         command.add_argument("--device", help="auto, cpu, cuda or cuda:N (DGX_PIXELS_DEVICE)")
         command.add_argument("--compile", help="auto, on or off: compile the UNet beside the drawing (DGX_PIXELS_COMPILE)")
         command.add_argument(
