@@ -75,7 +75,8 @@ class _Progress:
         """Add one variant's step."""
         self._done[variant] = done
         which = f" {len(self._done)} variants" if len(self._done) > 1 else ""
-        self._report(sum(self._done), total * len(self._done), f"drawing{which}", preview)
+        doing = f"drawing{which}" if any(self._done) else "getting the model ready"
+        self._report(sum(self._done), total * len(self._done), doing, preview)
 
 
 async def _variant(
@@ -126,6 +127,7 @@ def _recipe(
     asked = request.model_dump(exclude={"name", "category", "variants", "publish", "overwrite", "schedule", "reference"})
     return asked | {
         "seed": seed, "kind": "sprite", "schedule": asdict(request.schedule), "batch": render.batch, "graph": render.graph,
+        "in_tiles": render.in_tiles,
         "render_size": contender.base.render_size(request.width, request.height),
         "reference_sha256": reference.sha256 if reference is not None else None,
         "weights_sha256": render.weights_sha256, "libraries": library_versions() | render.libraries,
