@@ -118,6 +118,11 @@ class Shelf:
         self._loaded.move_to_end(base)
         return kept
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Which models are in memory, the one that was used least recently first."""
+        return tuple(base.id for base in self._loaded)
+
     def keep_floor(self, base: BaseModel) -> None:
         """See to it, where memory is the system's own, that the floor is kept while this model draws.
 
