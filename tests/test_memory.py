@@ -94,12 +94,13 @@ def shapes(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], bool]],
 
 def test_a_batch_that_is_too_large_is_halved(renderer: Renderer, shapes: Callable[..., list[int]]) -> None:
     """Each picture is that of the shape it was really drawn in, and says so; progress never goes back."""
-    expected = [pictures(draw(renderer, [request(i, batch=2)]))[0].pixels for i in range(5)]
-    tried, told = shapes(lambda shape: shape <= 2), []
-    outcomes = renderer.draw([request(i) for i in range(5)], lambda done, total, _: told.append(done / total))
+    expected = [pictures(draw(renderer, [request(i, batch=1)]))[0].pixels for i in range(3)]
+    told: list[float] = []
+    tried = shapes(lambda shape: shape == 1)
+    outcomes = renderer.draw([request(i) for i in range(3)], lambda done, total, _: told.append(done / total))
 
-    assert tried == [8, 4, 2, 2, 2]
-    assert [r.batch for r in pictures(outcomes)] == [2] * 5
+    assert tried == [4, 2, 1, 1, 1]
+    assert [r.batch for r in pictures(outcomes)] == [1] * 3
     assert all(np.array_equal(r.pixels, e) for r, e in zip(pictures(outcomes), expected, strict=True))
     assert told == sorted(told)
     assert told[-1] == 1
@@ -108,11 +109,11 @@ def test_a_batch_that_is_too_large_is_halved(renderer: Renderer, shapes: Callabl
 def test_what_is_made_stays_made_when_memory_runs_out_later(renderer: Renderer, shapes: Callable[..., list[int]]) -> None:
     """The second half of a batch that was halved once is halved again; the first is not drawn anew."""
     tried: list[int] = []
-    tried = shapes(lambda shape: shape <= 2 or tried == [8, 4])
-    outcomes = draw(renderer, [request(i) for i in range(7)])
+    tried = shapes(lambda shape: shape == 1 or tried == [4, 2])
+    outcomes = draw(renderer, [request(i) for i in range(4)])
 
-    assert tried == [8, 4, 4, 2, 2]
-    assert [r.batch for r in pictures(outcomes)] == [4, 4, 4, 4, 2, 2, 2]
+    assert tried == [4, 2, 2, 1, 1]
+    assert [r.batch for r in pictures(outcomes)] == [2, 2, 1, 1]
 
 
 def test_other_models_leave_before_one_gives_up(other: BaseModel, shapes: Callable[..., list[int]]) -> None:
@@ -160,11 +161,11 @@ def test_what_fits_in_no_way_is_told_with_what_would(
         raise torch.OutOfMemoryError(FULL)
 
     monkeypatch.setattr(drawing, "decode", decode)
-    outcomes = draw(renderer, [request(i, wrap=wrap) for i in range(3)])
+    outcomes = draw(renderer, [request(i, wrap=wrap) for i in range(2)])
     sdxl = renderer._too_large(replace(request(base=replace(embedded(), id="sdxl", sizes=(16, 32, 64))), width=1024, height=1024))
     monkeypatch.undo()
 
-    assert [type(o) for o in outcomes] == [ModelError] * 3
+    assert [type(o) for o in outcomes] == [ModelError] * 2
     assert "not enough memory to draw 32x32 with tiny-sdxl" in str(outcomes[0])
     assert str(outcomes[0]).endswith("can be taken. Close other programs.")
     assert sdxl.endswith("; a sprite half as high, like 32x16, needs half of it; the model tiny-sdxl needs less.")
