@@ -9,14 +9,14 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
-from dgx_pixels.tools.answers import JobAnswer, Progress, SpriteResult
+from dgx_pixels.tools.answers import AssetAnswer, JobAnswer, Progress, SpriteResult
 
 if TYPE_CHECKING:
     import numpy as np
@@ -264,10 +264,23 @@ def _after(result: SpriteResult) -> str:
     if failed:
         other = "another seed or prompt" if result.pixelized is None else "another size, colors, palette or canvas"
         return f"Not every sprite was published, since a check failed ({', '.join(failed)}): try {other}."
+    keyed = any("key" in a.checks and not a.checks["key"].ok for a in result.assets)
+    hint = "It still shows the colour that the model draws behind things; transparent=true cuts that out. " if keyed else ""
     if not all(a.published for a in result.assets):
-        return (
+        there = (
             "It is in the library, at `file`; to have it in a game, ask again with the Bevy project (`project`) and publish=true."
         )
+        return hint + there
     reduced = result.pixelized is not None and result.pixelized.kind == "no_grid"
-    hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. " if reduced else ""
-    return f'{hint}Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
+    if reduced:
+        hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. "
+    look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
+    return f"{hint}{seen_in_game(result.assets)}{look}"
+
+
+def seen_in_game(assets: Sequence[AssetAnswer]) -> str:
+    """What a running game made of them, in one sentence with a space behind; nothing if none runs."""
+    if all(asset.reloaded for asset in assets):
+        return f"The running game has shown it, after {max(asset.reload.after_ms or 0 for asset in assets)} ms. "
+    unseen = next((asset for asset in assets if asset.reloaded is False), None)
+    return f"{unseen.reload.reason} " if unseen is not None else ""

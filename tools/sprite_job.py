@@ -13,7 +13,7 @@ from dgx_pixels.models.catalogue import ModelError
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.models.gpu import GpuLostError, QueueFullError, WorkCancelledError
 from dgx_pixels.models.render import RenderRequest
-from dgx_pixels.pixels.checks import check_sprite
+from dgx_pixels.pixels.checks import check_key, check_sprite
 from dgx_pixels.pixels.read import PictureError
 from dgx_pixels.pixels.sprite import make_sprite
 from dgx_pixels.tools.answers import SpriteResult
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.models.contender import Contender
     from dgx_pixels.models.render import Reference, Render
-    from dgx_pixels.pixels.checks import Check
     from dgx_pixels.pixels.sprite import Sprite
     from dgx_pixels.tools.jobs import Report
     from dgx_pixels.tools.services import Services
@@ -84,23 +83,21 @@ async def _variant(
     project: BevyProject | None, i: int, progress: _Progress,
 ) -> Finished:  # fmt: skip
     base, seed = contender.base, request.seed + i
-
-    def check(sprite: Sprite) -> dict[str, Check]:
-        return check_sprite(
-            sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,
-            transparent=request.transparent, ground=base.ground,
-        )  # fmt: skip
-
     path = sprite_path(request.category, request.name, i + 1, request.variants)
     origin = Origin(path, request.name, request.category, request.prompt, seed, request.model)
-    if (before := await kept_before(services, origin, check)) is not None:
+    if (before := await kept_before(services, origin)) is not None:
         return before
     render = await services.gpu.draw(
         _render_request(request, contender, reference, seed), lambda done, total, preview: progress.told(i, done, total, preview)
     )
     sprite = await asyncio.to_thread(_sprite, request, contender, render.pixels)
-    recipe = _recipe(request, contender, reference, seed, render)
-    return await keep(services, project, sprite, origin, recipe, check(sprite))
+    checks = check_sprite(
+        sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,
+        transparent=request.transparent, ground=base.ground,
+    )  # fmt: skip
+    if base.ground is not None and not request.transparent:
+        checks["key"] = check_key(render.pixels, base.ground)
+    return await keep(services, project, sprite, origin, _recipe(request, contender, reference, seed, render), checks)
 
 
 def _render_request(request: SpriteRequest, contender: Contender, reference: Reference | None, seed: int) -> RenderRequest:

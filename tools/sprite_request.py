@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from typing import TYPE_CHECKING, get_args
 
@@ -12,6 +11,7 @@ from dgx_pixels.bevy.names import AssetNameError, Category, check_name, name_fro
 from dgx_pixels.models.catalogue import SIZES
 from dgx_pixels.models.profiles import Profile, Schedule, schedule_for
 from dgx_pixels.models.render import Graph
+from dgx_pixels.pixels.art_options import parse_size
 from dgx_pixels.pixels.palette import Palette
 
 if TYPE_CHECKING:
@@ -63,9 +63,8 @@ class SpriteRequest(BaseModel):
 
 def read_size(size: int | str) -> tuple[int, int]:
     """Width and height in pixels from 32, "32" or "32x48". Raises RequestError."""
-    match = re.fullmatch(r"\s*(\d{1,4})\s*(?:[xX]\s*(\d{1,4}))?\s*", str(size))
-    sides = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if any(side not in SIZES for side in sides):
+    sides = parse_size(size)
+    if sides is None or any(side not in SIZES for side in sides):
         allowed = ", ".join(map(str, SIZES))
         raise RequestError(f"The size {size!r} is not one of {allowed}, or WxH of these: ask for one of them.")
     return sides
@@ -89,7 +88,7 @@ def read_profile(profile: str) -> Profile:
 
 def sprite_request(
     contender: Contender, *, prompt: str, negative_prompt: str, name: str | None, category: str, size: int | str, variants: int,
-    colors: int | None, palette: Palette | None, transparent: bool | None, seed: int | None, profile: str, steps: int | None,
+    colors: int | None, palette: Palette | None, transparent: bool | None, seed: int | None, profile: Profile, steps: int | None,
     guidance: float | None, reference: str | None, strength: float, publish: bool, overwrite: bool,
 ) -> SpriteRequest:  # fmt: skip
     """Check and complete the arguments. Raises RequestError or ModelError with one sentence for the caller."""
@@ -115,13 +114,12 @@ def sprite_request(
         raise RequestError(str(error)) from error
     colors = colors if colors is not None else len(palette) if palette is not None else _COLORS
     _within("colors", colors, 2, 256)
-    chosen = read_profile(profile)
     return SpriteRequest(
         prompt=prompt, negative_prompt=negative_prompt.strip(), name=name, category=read_category(category),
         width=width, height=height, variants=variants, colors=colors, palette=palette,
         transparent=transparent if transparent is not None else category not in FILLS_ITS_SQUARE,
-        seed=seed if seed is not None else secrets.randbelow(2**31), model=str(contender), profile=chosen,
-        schedule=schedule_for(contender, chosen, steps, guidance), reference=reference, strength=strength,
+        seed=seed if seed is not None else secrets.randbelow(2**31), model=str(contender), profile=profile,
+        schedule=schedule_for(contender, profile, steps, guidance), reference=reference, strength=strength,
         batch=1 if seed is not None else None, graph=None, seamless=category == "tile", publish=publish,
         overwrite=overwrite,
     )  # fmt: skip
