@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
+from fastmcp.exceptions import ToolError
 from processes import POTION, PUBLISHED, health, options, stdio
 
 from dgx_pixels.server import connect
@@ -100,26 +101,46 @@ async def test_a_job_that_ends_each_server_is_failed_by_the_third(one_server: Se
     assert not (game / "assets/sprites").exists()
 
 
-async def test_a_killed_server_s_job_is_done_once_by_the_next(one_server: Settings, game: Path) -> None:
-    """Killed in the middle of a drawing: the proxied call that is sent again waits for the job, which is taken over."""
-    steps = 0
+async def test_a_killed_server_s_jobs_are_done_once_by_the_next(one_server: Settings, make_game: Callable[[str], Path]) -> None:
+    """Killed in the middle of two clients' drawings: each call is sent again, and waits for its job, which is taken over."""
     killed = asyncio.Event()
 
     async def kill(done: float, _: float | None, __: str | None) -> None:
-        nonlocal steps
-        steps += done >= 1
-        if steps and not killed.is_set() and (said := health(one_server)) is not None:
+        if done >= 1 and not killed.is_set() and (said := health(one_server)) is not None:
             killed.set()
             os.kill(said["pid"], signal.SIGKILL)
 
-    async with Client(stdio(one_server, game), progress_handler=kill) as client:
-        answer = (await client.call_tool("generate_sprite", {**POTION, "steps": 100, "wait_s": 200})).structured_content
+    games = [make_game(name) for name in ("one", "two")]
+    long = {**POTION, "steps": 100, "wait_s": 200}
+    async with (
+        Client(stdio(one_server, games[0]), progress_handler=kill) as first,
+        Client(stdio(one_server, games[1])) as second,
+    ):
+        answers = await asyncio.gather(*(client.call_tool("generate_sprite", long) for client in (first, second)))
 
     assert killed.is_set()
-    assert answer is not None
-    assert rows(one_server, "SELECT id, status, attempts FROM jobs") == [(answer["job_id"], "done", 2)]
-    assert rows(one_server, "SELECT count(*) FROM versions") == [(1,)]
-    assert (game / PUBLISHED).is_file()
+    jobs = {answer.structured_content["job_id"] for answer in answers if answer.structured_content is not None}
+    kept = rows(one_server, "SELECT id, status, attempts FROM jobs")
+    assert {job_id for job_id, _, _ in kept} == jobs
+    assert {status for _, status, _ in kept} == {"done"}
+    assert max(attempts for _, _, attempts in kept) == 2  # the other may not have been begun yet
+    assert rows(one_server, "SELECT count(*) FROM versions") == [(2,)]
+    assert all((game / PUBLISHED).is_file() for game in games)
+
+
+async def test_a_call_that_is_sent_twice_makes_one_job(serving: Settings, game: Path) -> None:
+    """The id that a proxy gives a call is the job's; what is no such id is refused."""
+    targets = [connect.transport(serving, game, call) for call in ("0123456789ab", "0123456789ab", "nonsense")]
+    answers = []
+    for target in targets[:2]:
+        async with Client(target) as client:
+            answers.append((await client.call_tool("generate_sprite", {**POTION, "seed": None})).structured_content)
+    async with Client(targets[2]) as client:
+        with pytest.raises(ToolError, match="not 12 hex digits"):
+            await client.call_tool("generate_sprite", POTION)
+
+    assert answers[0] == answers[1]
+    assert rows(serving, "SELECT id, status, attempts FROM jobs") == [("0123456789ab", "done", 1)]
 
 
 async def test_alone_ends_with_one_sentence(settings: Settings, game: Path, tmp_path: Path) -> None:
