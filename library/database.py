@@ -7,7 +7,6 @@ from pathlib import Path
 import aiosqlite
 from filelock import AsyncFileLock
 
-_SCHEMA_VERSION = 1
 _TABLES = """
 CREATE TABLE assets (
     id TEXT PRIMARY KEY,
@@ -49,6 +48,19 @@ CREATE TABLE jobs (
     updated REAL NOT NULL
 ) STRICT;
 """
+_RERUNS = """
+ALTER TABLE jobs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;  -- how often it was begun
+CREATE TABLE kept (                 -- what a job has made already: it is not made again when the job is
+    job_id TEXT NOT NULL,
+    path TEXT NOT NULL,
+    asset_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (job_id, path),
+    FOREIGN KEY (asset_id, version) REFERENCES versions (asset_id, version)
+) STRICT;
+"""
+_MIGRATIONS = (_TABLES, _RERUNS)
+"""Each leads from the schema version that is its place here to the next one."""
 
 
 class LibraryError(RuntimeError):
@@ -82,9 +94,9 @@ async def connect(home: Path) -> aiosqlite.Connection:
 
 async def _migrate(db: aiosqlite.Connection, file: Path) -> None:
     ((version,),) = await db.execute_fetchall("PRAGMA user_version")
-    if version > _SCHEMA_VERSION:
+    if version > len(_MIGRATIONS):
         raise LibraryError(
             f"The library {file} was written by a newer dgx-pixels: update this one, or set another DGX_PIXELS_HOME."
         )
-    if version == 0:
-        await db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+    for old, statements in enumerate(_MIGRATIONS[version:], start=version):
+        await db.executescript(f"BEGIN; {statements} PRAGMA user_version = {old + 1}; COMMIT;")

@@ -29,6 +29,8 @@ _DETAILS = ".details.json"
 _VERSION_COLUMNS = """SELECT a.id, v.version, a.project, a.path, a.kind, a.name, a.category, v.width, v.height, v.colors, v.seed,
     v.sha256, v.published, r.text AS recipe
     FROM versions v JOIN assets a ON a.id = v.asset_id JOIN recipes r ON r.id = v.recipe_id"""
+_UNFINISHED = ("queued", "running", "paused")
+_JOB_COLUMNS = "SELECT id, kind, project, request, status, result, error, owner, attempts FROM jobs"
 
 
 class Library:
@@ -90,6 +92,7 @@ class Library:
             asset_id = await self._asset_id(new)
             known = await self._rows(f"{_VERSION_COLUMNS} WHERE a.id = ? ORDER BY v.version DESC LIMIT 1", asset_id)
             if known and known[0].sha256 == digest and self._read_details(known[0]) == new.details:
+                await self._note(new, known[0].id, known[0].version)
                 return known[0]
             version = known[0].version + 1 if known else 1
             target = self.file(asset_id, version)
@@ -102,7 +105,19 @@ class Library:
                 "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
                 (asset_id, version, recipe_id, digest, new.width, new.height, new.colors, new.seed, time.time()),
             )
+            await self._note(new, asset_id, version)
         return await self.version(asset_id, version)
+
+    async def _note(self, new: NewVersion, asset_id: str, version: int) -> None:
+        if new.job:
+            await self._db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", (new.job, new.path, asset_id, version))
+
+    async def kept(self, job_id: str, path: str) -> AssetVersion | None:
+        """The version that a job, begun before, has made for `path` already; None if it has made none."""
+        query = "SELECT asset_id, version FROM kept WHERE job_id = ? AND path = ?"
+        for row in await self._db.execute_fetchall(query, (job_id, path)):
+            return await self.version(row["asset_id"], row["version"])
+        return None
 
     async def _asset_id(self, new: NewVersion) -> str:
         known = await self.at_path(new.project, new.path)
@@ -180,9 +195,28 @@ class Library:
     async def create_job(self, job_id: str, kind: str, project: str, request: str) -> None:
         """Keep a new job, queued, as ours."""
         now = time.time()
-        values = (job_id, kind, project, request, "queued", None, None, self._owner.id, now, now)
+        values = (job_id, kind, project, request, "queued", None, None, self._owner.id, now, now, 0)
         async with self._transaction():
-            await self._db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            await self._db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    async def begin_job(self, job_id: str) -> None:
+        """Keep that the work on a job begins, once more."""
+        await self._change_job(job_id, "status = 'running', attempts = attempts + 1")
+
+    async def give_job_back(self, job_id: str, *, begun: bool) -> None:
+        """Keep that a job of ours is to be done by another process; if it was begun, that does not count."""
+        await self._change_job(job_id, f"status = 'queued', attempts = attempts - {int(begun)}")
+
+    async def take_job(self, job: JobRecord) -> bool:
+        """Make a job ours, queued again; answers whether it was still as `job` says: another process may have been faster."""
+        change = "status = 'queued', owner = ?, result = NULL, error = NULL"
+        return await self._change_job(job.id, change, self._owner.id, still=job)
+
+    async def _change_job(self, job_id: str, change: str, *values: str, still: JobRecord | None = None) -> bool:
+        condition, state = ("", ()) if still is None else ("AND status = ? AND owner = ?", (still.status, still.owner))
+        query = f"UPDATE jobs SET {change}, updated = ? WHERE id = ? {condition}"
+        async with self._transaction(), self._db.execute(query, (*values, time.time(), job_id, *state)) as cursor:
+            return cursor.rowcount == 1
 
     async def set_job(self, job_id: str, status: JobStatus, *, result: str | None = None, error: str | None = None) -> None:
         """Keep what became of a job."""
@@ -194,14 +228,29 @@ class Library:
 
     def is_worked_on(self, job: JobRecord) -> bool:
         """Whether some process, this one or another, works on a job that has not ended."""
-        return job.status in ("queued", "running", "paused") and self._owner.works(job.owner)
+        return job.status in _UNFINISHED and self._owner.works(job.owner)
+
+    def is_left(self, job: JobRecord) -> bool:
+        """Whether a job has not ended, and nobody works on it."""
+        return job.status in _UNFINISHED and not self._owner.works(job.owner)
+
+    async def find_job(self, job_id: str) -> JobRecord | None:
+        """A job, or None if there is none of that id."""
+        found = await self._db.execute_fetchall(f"{_JOB_COLUMNS} WHERE id = ?", (job_id,))
+        return next((JobRecord(**dict(row)) for row in found), None)
 
     async def job(self, job_id: str) -> JobRecord:
         """A job. Raises LibraryError if there is none of that id."""
-        query = "SELECT id, kind, project, request, status, result, error, owner FROM jobs WHERE id = ?"
-        for row in await self._db.execute_fetchall(query, (job_id,)):
-            return JobRecord(**dict(row))
-        raise LibraryError(f"There is no job {job_id!r}: use the job_id that the generating tool answered with.")
+        found = await self.find_job(job_id)
+        if found is None:
+            raise LibraryError(f"There is no job {job_id!r}: use the job_id that the generating tool answered with.")
+        return found
+
+    async def left_jobs(self) -> list[JobRecord]:
+        """Jobs that have not ended, and that nobody works on, oldest first."""
+        query = f"{_JOB_COLUMNS} WHERE status IN (?, ?, ?) ORDER BY created"
+        jobs = [JobRecord(**dict(row)) for row in await self._db.execute_fetchall(query, _UNFINISHED)]
+        return [job for job in jobs if self.is_left(job)]
 
 
 def _write(files: tuple[Path, ...], contents: tuple[bytes, ...]) -> None:

@@ -28,6 +28,8 @@ class NewVersion:
     seed: int
     details: str = ""
     """What publishing needs besides the PNG, in the words of whoever publishes; not part of what makes it again."""
+    job: str = ""
+    """The job that made it, "" for none."""
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,5 @@ class JobRecord:
     error: str | None
     owner: str
     """Which open library works on it."""
+    attempts: int
+    """How often it was begun, without those that a closing server gave back."""

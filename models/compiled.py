@@ -63,6 +63,11 @@ class CompiledUnet:
         """Whether the shape's graph is there."""
         return shape in self._ready
 
+    def coming(self, shape: Shape) -> bool:
+        """Whether the shape's graph is wanted and not made yet."""
+        done = self._done.get(shape)
+        return done is not None and not done.is_set()
+
     def want(self, shape: Shape, call: Call) -> None:
         """Ask for the shape's graph; answers at once. Asking again, or after compiling has failed once, changes nothing."""
         if self._broken or shape in self._done or len(self._done) >= _MOST_SHAPES:

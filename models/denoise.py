@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
@@ -19,6 +20,7 @@ from dgx_pixels.models.render import Graph, RenderRequest
 from dgx_pixels.models.samplers import scheduler, timesteps
 from dgx_pixels.models.seamless import seamless
 
+_BEAT_S = 1.0
 _COMPILING_S = 900.0
 """How long a replay waits for the compiled graph that it must use."""
 
@@ -31,7 +33,7 @@ def denoise(loaded: Loaded, requests: Sequence[RenderRequest], encoders: Hashabl
     """
     first = requests[0]
     shapes = _shapes(first, len(requests))
-    graph = _graph(loaded, first, shapes)
+    graph = _graph(loaded, first, shapes, tell)
     with torch.inference_mode(), ExitStack() as wrapped:
         run = _Run(loaded, first, tell, wrapped)
         pipeline = _pipeline(loaded, first, graph)
@@ -98,13 +100,15 @@ def _shapes(request: RenderRequest, batch: int) -> list[Shape]:
     return [Shape(n, request.height, request.width, schedule.sampler) for n in rows]
 
 
-def _graph(loaded: Loaded, request: RenderRequest, shapes: Sequence[Shape]) -> Graph:
+def _graph(loaded: Loaded, request: RenderRequest, shapes: Sequence[Shape], tell: Tell) -> Graph:
     """Compiled if every shape is ready; as the request says, if it says so and it can be."""
     compiled = loaded.compiled
     if compiled is None or request.graph == "eager" or request.wrap != "none":
         return "eager"
-    if request.graph == "compiled":
-        return "compiled" if all(compiled.wait(shape, _COMPILING_S) for shape in shapes) else "eager"
+    end = time.monotonic() + _COMPILING_S
+    while request.graph == "compiled" and time.monotonic() < end and (missing := [s for s in shapes if compiled.coming(s)]):
+        compiled.wait(missing[0], _BEAT_S)
+        tell(0, request.schedule.steps, lambda _: None)  # it is no hang, and may be cancelled
     return "compiled" if all(compiled.ready(shape) for shape in shapes) else "eager"
 
 

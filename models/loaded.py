@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from dgx_pixels.models.embeddings import PromptCache
 from dgx_pixels.models.latent_preview import LatentPreview
 from dgx_pixels.models.load import load_pipeline
 from dgx_pixels.models.lora_file import LoraError, LoraLayer, read_lora
-from dgx_pixels.models.memory import free_bytes, give_back, in_words
+from dgx_pixels.models.memory import cap, floor_bytes, free_bytes, give_back, in_words, kind
 from dgx_pixels.models.merge import Merge
 
 logger = logging.getLogger(__name__)
@@ -98,10 +98,12 @@ class Shelf:
         self._compiles = compiles
         self._loaded: OrderedDict[BaseModel, Loaded] = OrderedDict()
 
-    def get(self, base: BaseModel) -> Loaded:
+    def get(self, base: BaseModel, beat: Callable[[], None] = lambda: None) -> Loaded:
         """The model, from memory, or from disk if it is not there or its files have changed.
 
-        What was used least recently leaves if memory is short. Raises ModelError if weights are missing, damaged or too large.
+        What was used least recently leaves if memory is short. `beat` is called while it loads, which may take minutes.
+        Raises ModelError if weights are missing, damaged or too large; while they are damaged on disk, a model that is in memory
+        is refused, too: what is drawn is always what lies on disk.
         """
         check_weights(base)
         digests = _digests(base)
@@ -110,10 +112,32 @@ class Shelf:
             self._drop(base)
             kept = None
         if kept is None:
+            beat()
             self._make_room(base)
-            kept = self._loaded[base] = self._load(base, digests)
+            kept = self._loaded[base] = self._load(base, digests, beat)
         self._loaded.move_to_end(base)
         return kept
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Which models are in memory, the one that was used least recently first."""
+        return tuple(base.id for base in self._loaded)
+
+    def keep_floor(self, base: BaseModel) -> None:
+        """See to it, where memory is the system's own, that the floor is kept while this model draws.
+
+        Other models leave if need be. Raises ModelError if that is not enough. A GPU's own memory needs no floor to draw: when
+        it runs out that is an error, and no harm.
+        """
+        if kind(self._device) != "cuda":
+            while (free := free_bytes(self._device)) < 0:
+                give_back(self._device)
+                if free_bytes(self._device) < 0 and not self.make_room(keep=base):
+                    raise ModelError(
+                        f"There is too little memory to draw: the system must keep {in_words(floor_bytes(self._device))} free, "
+                        f"and has {in_words(free + floor_bytes(self._device))}. Close other programs, then ask again."
+                    )
+        cap(self._device)
 
     def make_room(self, keep: BaseModel) -> bool:
         """Drop the model that was used least recently, but not this one; answers whether there was another."""
@@ -148,12 +172,14 @@ class Shelf:
     def _dtype(self) -> torch.dtype:
         return torch.bfloat16 if self._device.type == "cuda" else torch.float32
 
-    def _load(self, base: BaseModel, digests: dict[str, str]) -> Loaded:
-        lender = self.get(base.lender) if base.lender is not None else None
+    def _load(self, base: BaseModel, digests: dict[str, str], beat: Callable[[], None]) -> Loaded:
+        lender = self.get(base.lender, beat) if base.lender is not None else None
         lent = {part: getattr(lender.pipeline, part) for part in _SHARED if part not in base.parts} if lender is not None else {}
         pipeline = load_pipeline(base, self._dtype, shared=lent)
+        beat()
         shared = {part: self._share(pipeline, part) for part in _SHARED}
         pipeline.to(self._device)
+        beat()
         if self._device.type == "cuda":  # convolutions there are faster so
             pipeline.unet.to(memory_format=torch.channels_last)
             pipeline.vae.to(memory_format=torch.channels_last)

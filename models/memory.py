@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+_MEMINFO = Path("/proc/meminfo")
 _GIB = 1 << 30
 _FLOOR = {"unified": 16 * _GIB, "cpu": _GIB, "cuda": _GIB // 2}
 """Bytes that must stay free. On unified memory (DGX Spark) an over-allocation does not fail, it takes the whole machine down."""
@@ -16,6 +17,11 @@ def kind(device: torch.device) -> str:
     if device.type != "cuda":
         return "cpu"
     return "unified" if torch.cuda.get_device_properties(device).is_integrated else "cuda"
+
+
+def floor_bytes(device: torch.device) -> int:
+    """Bytes that must stay free."""
+    return _FLOOR[kind(device)]
 
 
 def free_bytes(device: torch.device) -> int:
@@ -36,7 +42,7 @@ def free_bytes(device: torch.device) -> int:
 
 def _mem_available() -> int:
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
     except OSError:  # not Linux: nothing to go by
         return 1 << 62
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 1 << 62)
@@ -60,6 +66,14 @@ def is_lost(error: BaseException) -> bool:
     if is_out_of_memory(error):
         return False
     return isinstance(error, torch.AcceleratorError) or (isinstance(error, RuntimeError) and "CUDA error" in str(error))
+
+
+def cap(device: torch.device) -> None:
+    """On unified memory, let torch take no more than keeps the floor as things stand: beyond that it raises OutOfMemoryError."""
+    if kind(device) == "unified":
+        most = torch.cuda.memory_allocated(device) + max(0, free_bytes(device))
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, most / total), device)
 
 
 def give_back(device: torch.device) -> None:

@@ -41,12 +41,13 @@ class Merge:
         for layers, weight in loras:
             for name, layer in layers.items():
                 wanted.setdefault(name, []).append((layer, weight))
-        for name in self._dirty | set(wanted):
+        before, self._dirty = self._dirty, self._dirty | set(wanted)  # first, so that the next one mends what an error cuts short
+        for name in self._dirty:
             target = self._layers[name].weight
             if name not in self._pristine:
                 self._pristine[name] = target.detach().clone()
             target.copy_(_merged(self._pristine[name], wanted.get(name, [])))
-        for name in self._dirty - set(wanted):
+        for name in before - set(wanted):
             del self._pristine[name]  # it stands in the module again
         self._dirty = set(wanted)
 

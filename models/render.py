@@ -85,3 +85,5 @@ class Render:
     graph: Graph
     weights_sha256: dict[str, str]
     libraries: dict[str, str]
+    in_tiles: bool = False
+    """Whether memory was so short that the VAE worked in tiles, which changes pixels a little."""

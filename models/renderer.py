@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 from collections.abc import Sequence
@@ -12,9 +13,10 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
-from dgx_pixels.models.catalogue import ModelError
+from dgx_pixels.models.catalogue import EMBEDDED, ModelError
+from dgx_pixels.models.decode import decode, tiled
 from dgx_pixels.models.denoise import denoise
-from dgx_pixels.models.gpu import GpuLostError, Preview, Tell
+from dgx_pixels.models.gpu import GpuLostError, Preview, Tell, WorkCancelledError
 from dgx_pixels.models.loaded import Loaded, Shelf
 from dgx_pixels.models.memory import free_bytes, give_back, in_words, is_lost, is_out_of_memory
 from dgx_pixels.models.render import BATCHES, Graph, Render, RenderRequest, batch_for
@@ -44,38 +46,35 @@ class Renderer:
     def draw(self, requests: Sequence[RenderRequest], tell: Tell) -> list[Outcome]:
         """Draw requests of one key, at most its `most`, as one batch; each gets its picture, or why it has none.
 
-        When memory runs out the batch is halved, then another model leaves, then the VAE works in tiles. Raises ModelError for
+        When memory runs out the batch is halved, then other models leave, then the VAE works in tiles. Raises ModelError for
         what concerns all of them, GpuLostError if this process can draw no more, and whatever `tell` raises.
         """
         first = requests[0]
         shape = first.batch or batch_for(len(requests))
-        while True:
+        made: list[Outcome] = []
+        while len(made) < len(requests):
+            part = requests[len(made) : len(made) + shape]
             try:
-                return self._draw_as(shape, requests, tell)
+                made += self._batch(shape, part, _tell_of(tell, len(made), len(part), len(requests)))
+                continue
             except Exception as error:
-                if is_lost(error):
-                    raise GpuLostError(f"The GPU's context is lost ({_first_line(error)}).") from error
-                if not is_out_of_memory(error):
-                    raise
+                _sort_out(error)
                 logger.warning("out of memory with %d pictures of %dx%d", shape, first.width, first.height)
-            gc.collect()  # out here, where no traceback holds the tensors any more
-            give_back(self.device)
+            self._clean()  # out here, where no traceback holds the tensors any more
             if shape > 1:
                 shape = BATCHES[BATCHES.index(shape) - 1]
             elif not self.shelf.make_room(keep=first.contender.base):
-                raise ModelError(self._too_large(first))
-
-    def _draw_as(self, shape: int, requests: Sequence[RenderRequest], tell: Tell) -> list[Outcome]:
-        """Draw in batches of this shape, one after the other if it is below the number of requests."""
-        made: list[Outcome] = []
-        for start in range(0, len(requests), shape):
-            part = requests[start : start + shape]
-            made += self._batch(shape, part, _tell_of(tell, range(start, start + len(part))))
+                return [*made, *[ModelError(self._too_large(first))] * (len(requests) - len(made))]
         return made
+
+    def _clean(self) -> None:
+        gc.collect()
+        give_back(self.device)
 
     def _batch(self, shape: int, requests: Sequence[RenderRequest], tell: Tell) -> list[Outcome]:
         first = requests[0]
-        loaded = self.shelf.get(first.contender.base)
+        loaded = self.shelf.get(first.contender.base, beat=lambda: _beat(tell))
+        self.shelf.keep_floor(first.contender.base)
         encoders = loaded.use(first.contender.loras)
         padded = [*requests, *[requests[-1]] * (shape - len(requests))]
         latents, graph = denoise(loaded, padded, encoders, tell)
@@ -84,37 +83,45 @@ class Renderer:
     def _finished(self, loaded: Loaded, request: RenderRequest, latents: torch.Tensor, shape: int, graph: Graph) -> Outcome:
         if not bool(torch.isfinite(latents).all()):
             return _spoilt(request, "its numbers left their range")
-        pixels = self._decode(loaded, request, latents)
+        pixels, in_tiles = self._decode(loaded, request, latents)
         if pixels is None:
             return _spoilt(request, "its numbers left their range while it became a picture")
         if pixels.max() < _BLACK:
             return _spoilt(request, "it is all black")
         loras = {lora.id: lora.sha256() for lora, weight in request.contender.loras if weight}
-        return Render(pixels, shape, graph, loaded.weights_sha256 | loras, self._libraries())
+        return Render(pixels, shape, graph, loaded.weights_sha256 | loras, self._libraries(), in_tiles)
 
-    def _decode(self, loaded: Loaded, request: RenderRequest, latents: torch.Tensor) -> NDArray[np.uint8] | None:
-        """The picture of one image's latents: one at a time, so that what else is in the batch changes nothing."""
+    def _decode(self, loaded: Loaded, request: RenderRequest, latents: torch.Tensor) -> tuple[NDArray[np.uint8] | None, bool]:
+        """The picture of one image's latents, and whether it was made in tiles.
+
+        One at a time, so that what else is in the batch changes nothing.
+        """
         vae = loaded.pipeline.vae
         with torch.inference_mode(), seamless(loaded.pipeline, request.wrap):
-            try:
-                return _picture(vae, latents)
-            except Exception as error:
-                if not is_out_of_memory(error) or request.wrap != "none":  # tiles of the VAE know nothing of the other edge
-                    raise
-            gc.collect()
-            give_back(self.device)
-            vae.enable_tiling()
-            try:
-                return _picture(vae, latents)
-            finally:
-                vae.disable_tiling()
+            while True:
+                try:
+                    return decode(vae, latents), False
+                except Exception as error:
+                    _sort_out(error)
+                self._clean()
+                if not self.shelf.make_room(keep=loaded.base):
+                    break
+            if request.wrap != "none":  # a tile knows nothing of the picture's other edge
+                raise torch.OutOfMemoryError("a picture whose edges join cannot be decoded in tiles")
+            logger.warning("out of memory: the VAE works in tiles")
+            with tiled(vae, latents):
+                return decode(vae, latents), True
 
     def _too_large(self, request: RenderRequest) -> str:
-        side = max(request.width, request.height)
+        base = request.contender.base
+        half = next((s for s in base.sizes if s // 2 in base.sizes), None)
+        smaller = f"a sprite half as high, like {half}x{half // 2}, needs half of it" if half is not None else ""
+        fits = f"the model {EMBEDDED} needs less" if base.id != EMBEDDED else ""
         return (
-            f"There is not enough memory to draw {request.width}x{request.height} with {request.contender.base.id}, even one "
-            f"picture at a time: {in_words(max(0, free_bytes(self.device)))} can be taken. A render of {side * 3 // 4} px needs "
-            "about half of what this one does: close other programs that use the GPU, or use a smaller model."
+            f"There is not enough memory to draw {request.width}x{request.height} with {base.id}, one picture at a time and in "
+            f"tiles: {in_words(max(0, free_bytes(self.device)))} can be taken. "
+            f"Close other programs{' that use the GPU' if self.device.type == 'cuda' else ''}"
+            f"{''.join(f'; {hint}' for hint in (smaller, fits) if hint)}."
         )
 
     def _libraries(self) -> dict[str, str]:
@@ -126,22 +133,30 @@ class Renderer:
         }
 
 
-def _tell_of(tell: Tell, places: range) -> Tell:
-    """Tell of a part of the requests: only they have a preview."""
+def _tell_of(tell: Tell, before: int, count: int, of: int) -> Tell:
+    """Tell of so many of the requests: they alone have a preview, and their steps are a part of all."""
 
     def told(done: int, total: int, preview: Preview) -> None:
-        tell(done, total, lambda n: preview(n - places.start) if n in places else None)
+        places = range(before, before + count)
+        steps = (done, total) if count == of else (before * total + done * count, of * total)
+        tell(*steps, lambda n: preview(n - before) if n in places else None)
 
     return told
 
 
-def _picture(vae: diffusers.AutoencoderKL, latents: torch.Tensor) -> NDArray[np.uint8] | None:
-    decoded = vae.decode((latents / vae.config.scaling_factor)[None], return_dict=False)[0][0]
-    if not bool(torch.isfinite(decoded).all()):
-        return None
-    bytes_ = ((decoded.float() / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
-    pixels: NDArray[np.uint8] = bytes_.permute(1, 2, 0).contiguous().cpu().numpy()
-    return pixels
+def _beat(tell: Tell) -> None:
+    """Tell that a model is being loaded. That is not cancelled with its request: the next one wants the model, too."""
+    with contextlib.suppress(WorkCancelledError):
+        tell(0, 1, lambda _: None)
+
+
+def _sort_out(error: Exception) -> None:
+    """Return if memory ran out; raises GpuLostError if the GPU is lost, and the error itself if it is something else."""
+    cause = error.__cause__ if isinstance(error, ModelError) and error.__cause__ is not None else error
+    if is_lost(cause):
+        raise GpuLostError(f"The GPU's context is lost ({_first_line(cause)}).") from error
+    if not is_out_of_memory(cause):
+        raise error
 
 
 def _spoilt(request: RenderRequest, how: str) -> ModelError:

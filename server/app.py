@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.gpu import GpuThread
 from dgx_pixels.models.watch import ModelsWatch
 from dgx_pixels.resources import assets, models, palettes
+from dgx_pixels.server.beside import beside
+from dgx_pixels.server.lost import Role, end
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.wrong_types import WrongTypes
 from dgx_pixels.tools.asset_tools import list_assets, view_asset
@@ -101,14 +104,14 @@ def _renderer(settings: Settings) -> Renderer:
     return Renderer(settings.device, compiles={"auto": None, "on": True, "off": False}[settings.compile])
 
 
-def owners(settings: Settings, activity: Activity) -> Lifespan:
+def owners(settings: Settings, activity: Activity, role: Role) -> Lifespan:
     """The lifespan that holds library, jobs and GPU thread; it is left in the opposite order."""
 
     @lifespan
     async def run(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
         library = await Library.open(settings.home)
         try:
-            async with GpuThread(lambda: _renderer(settings)) as gpu:
+            async with GpuThread(lambda: _renderer(settings), partial(end, role)) as gpu:
                 jobs = activity.jobs = JobRunner(library)
                 catalogue = Catalogue(settings.home / "models", settings.hf_cache)
                 pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
@@ -120,7 +123,8 @@ def owners(settings: Settings, activity: Activity) -> Lifespan:
                 watch = ModelsWatch(catalogue.folder, catalogue.read_ahead)
                 await asyncio.to_thread(watch.start)
                 try:
-                    yield {"services": services, "library": library, "catalogue": catalogue}
+                    async with beside(services, role, settings.hang_minutes * 60):
+                        yield {"services": services, "library": library, "catalogue": catalogue}
                 finally:
                     await asyncio.to_thread(watch.stop)
                     await jobs.close()
@@ -131,11 +135,16 @@ def owners(settings: Settings, activity: Activity) -> Lifespan:
     return run
 
 
-def build(settings: Settings, around: Callable[[Lifespan], Lifespan] = lambda inner: inner) -> tuple[FastMCP[Any], Activity]:
-    """The MCP server; nothing is opened or loaded before its lifespan begins, which `around` may wrap."""
+def build(
+    settings: Settings, around: Callable[[Lifespan], Lifespan] = lambda inner: inner, role: Role = "once"
+) -> tuple[FastMCP[Any], Activity]:
+    """The MCP server; nothing is opened or loaded before its lifespan begins, which `around` may wrap.
+
+    `role` says what else the process does: see `beside`.
+    """
     activity = Activity()
     mcp: FastMCP[Any] = FastMCP(
-        NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=around(owners(settings, activity)),
+        NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=around(owners(settings, activity, role)),
         mask_error_details=True, on_duplicate="error", middleware=[activity, WrongTypes()],
     )  # fmt: skip
     for tool in _TOOLS:

@@ -10,7 +10,7 @@ import httpx2
 from fastmcp.client.transports import StreamableHttpTransport
 
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.services import PROJECT_HEADER
+from dgx_pixels.tools.services import CALL_HEADER, PROJECT_HEADER
 
 _CONNECT_S, _READ_S = 30.0, 300.0
 """The server says something every 15 s while it works, so silence of minutes means that it is gone."""
@@ -22,7 +22,12 @@ def direct(**options: Any) -> httpx2.AsyncClient:  # noqa: ANN401  # FastMCP dec
     return httpx2.AsyncClient(trust_env=False, **options)
 
 
-def transport(settings: Settings, project: Path | None) -> StreamableHttpTransport:
-    """Streamable HTTP to the server, with this client's project, or word of having none, on every request."""
+def transport(settings: Settings, project: Path | None, call: str | None = None) -> StreamableHttpTransport:
+    """Streamable HTTP to the server, with this client's project, or word of having none, on every request.
+
+    `call` names the tool call, so that the server knows it when it is sent again.
+    """
     headers = {PROJECT_HEADER: quote(str(project)) if project is not None else ""}
+    if call is not None:
+        headers[CALL_HEADER] = call
     return StreamableHttpTransport(settings.url, headers=headers, httpx_client_factory=direct)  # type: ignore[arg-type]  # **options take all that the protocol names

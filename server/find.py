@@ -24,12 +24,17 @@ class NoServerError(RuntimeError):
 
 async def is_running(settings: Settings) -> bool:
     """Whether the server of this home answers. Raises NoServerError if something else answers in its place."""
+    return await running(settings) is not None
+
+
+async def running(settings: Settings) -> int | None:
+    """The process id of the server of this home, if it answers. Raises NoServerError if something else answers in its place."""
     try:
         async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:  # never through a proxy
             answer = await client.get(settings.health_url)
             said = answer.json()
     except httpx2.TransportError:
-        return False
+        return None
     except httpx2.InvalidURL as error:
         raise NoServerError(f"The address {settings.health_url} is none ({error}): choose another DGX_PIXELS_HOST.") from error
     except ValueError:
@@ -43,31 +48,32 @@ async def is_running(settings: Settings) -> bool:
             f"The server on port {settings.port} works in another home, {said.get('home')}: "
             f"set another DGX_PIXELS_PORT for {settings.home}."
         )
-    return True
+    return int(said["pid"])
 
 
-async def ensure_running(settings: Settings) -> None:
-    """Return once the server answers, having started it if need be. However many ask at once, one is started."""
-    if await is_running(settings):
-        return
+async def ensure_running(settings: Settings) -> int:
+    """Answer with the server's process id once it answers, having started it if need be: one, however many ask at once."""
+    if (server := await running(settings)) is not None:
+        return server
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
         async with AsyncFileLock(settings.home / "start.lock"):
-            if not await is_running(settings):
-                await _start(settings)
+            server = await running(settings)
+            return server if server is not None else await _start(settings)
     except OSError as error:
         raise NoServerError(
             f"The home {settings.home} cannot be used ({error}): set DGX_PIXELS_HOME to a folder you can write."
         ) from error
 
 
-async def _start(settings: Settings) -> None:
+async def _start(settings: Settings) -> int:
     log = settings.home / "logs" / "server.log"
     log.parent.mkdir(exist_ok=True)
     command = [
         sys.executable, "-m", "dgx_pixels.server", "serve", "--ends-when-idle",
         "--home", str(settings.home), "--host", settings.host, "--port", str(settings.port),
         "--idle-minutes", str(settings.idle_minutes), "--device", settings.device,
+        "--compile", settings.compile, "--hang-minutes", str(settings.hang_minutes),
         "--brp-port", str(settings.brp_port), "--reload-wait-s", str(settings.reload_wait_s),
         "--read-roots", os.pathsep.join(map(str, settings.read_roots)),
     ]  # fmt: skip
@@ -79,8 +85,8 @@ async def _start(settings: Settings) -> None:
         )
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
-        if await is_running(settings):
-            return
+        if (server := await running(settings)) is not None:
+            return server
         if process.poll() is not None:
             raise NoServerError(f"The server ended as soon as it was started: {_last_line(log)} (more in {log}).")
         await asyncio.sleep(_ASK_EVERY_S)

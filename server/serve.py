@@ -31,7 +31,7 @@ def serve(settings: Settings, *, ends_when_idle: bool) -> None:
         raise ServeError(
             f"A server for {settings.home} is running already: use it at {settings.url}, or end it first."
         ) from error
-    mcp, activity = build(settings)
+    mcp, activity = build(settings, role="serve")
     app = mcp.http_app(path="/mcp", host_origin_protection="auto")
     server = uvicorn.Server(
         uvicorn.Config(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=2, log_level="warning")

@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8765, ge=1, le=65535)
     idle_minutes: float = Field(default=30, gt=0)
     """A server that was started by `dgx-pixels stdio` ends when nobody has asked it for this long."""
+    hang_minutes: float = Field(default=10, gt=0)
+    """A process whose GPU makes no step for this long, while it has work, says so and ends: nothing else can stop it."""
     device: Annotated[str, AfterValidator(_device)] = "auto"
     """Where models run: "auto", "cpu", "cuda", "cuda:1"."""
     compile: Literal["auto", "on", "off"] = "auto"

@@ -8,9 +8,11 @@ import logging
 import time
 from typing import Any
 
+from fastmcp.exceptions import ToolError
+
 from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.connect import transport
-from dgx_pixels.server.find import is_running
+from dgx_pixels.server.find import NoServerError, running
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.tool_calls import call_to_the_end, palette_of_file, print_answer
 from dgx_pixels.tools.answers import JobAnswer
@@ -36,7 +38,13 @@ def run_sprite(settings: Settings, arguments: argparse.Namespace) -> int:
 async def _draw(settings: Settings, asked: dict[str, Any]) -> JobAnswer:
     project = default_project(settings)
     arguments = asked | ({"project": str(project)} if project is not None else {})
-    if await is_running(settings):
-        return await call_to_the_end(transport(settings, project), "generate_sprite", arguments)
+    if (server := await running(settings)) is not None:
+        try:
+            return await call_to_the_end(transport(settings, project), "generate_sprite", arguments)
+        except Exception as error:
+            if isinstance(error, ToolError) or await running(settings) == server:
+                raise
+            ended = f"The server on port {settings.port} ended before it had answered: its log says why."
+            raise NoServerError(f"{ended} The next one does what was asked.") from error
     await try_library(settings)
     return await call_to_the_end(build(settings)[0], "generate_sprite", arguments)

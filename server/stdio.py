@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from importlib.metadata import version
 from typing import Any
 
@@ -18,16 +20,20 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from dgx_pixels.server.app import INSTRUCTIONS, NAME, build, default_project, try_library
 from dgx_pixels.server.connect import transport
-from dgx_pixels.server.find import NoServerError, ensure_running, is_running
+from dgx_pixels.server.find import NoServerError, ensure_running, running
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.stdguard import guarded
+
+_MOST_SERVERS = 4
+"""How many servers a request is sent to: one that begins a job which ends each server is told so by the third."""
+_call: ContextVar[str | None] = ContextVar("what this tool call is named to the server", default=None)
 
 
 def run_stdio(settings: Settings, *, alone: bool) -> None:
     """Serve one client over stdin and stdout until it closes them. Raises LibraryError."""
     if alone:
         asyncio.run(try_library(settings))
-    mcp = build(settings, guarded)[0] if alone else proxy(settings)
+    mcp = build(settings, guarded, "alone")[0] if alone else proxy(settings)
     mcp.run(transport="stdio", show_banner=False)
 
 
@@ -41,6 +47,7 @@ class _RunningServer(Middleware):
         self, context: MiddlewareContext[Any], call_next: Callable[[MiddlewareContext[Any]], Awaitable[Any]]
     ) -> Any:  # noqa: ANN401  # whatever the tool answers
         """Pass the call on. Raises ToolError with the reason if there is no server."""
+        _call.set(uuid.uuid4().hex[:12])
         try:
             return await self._answered(lambda: call_next(context))
         except NoServerError as error:
@@ -58,23 +65,24 @@ class _RunningServer(Middleware):
             raise MCPError(code=INTERNAL_ERROR, message=str(error)) from error
 
     async def _answered(self, ask: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401  # whatever the answer is
-        await ensure_running(self._settings)
-        try:
-            return await ask()
-        except Exception:
-            if await is_running(self._settings):
-                raise  # the server is there: the failure is its answer
-        await ensure_running(self._settings)
-        return await ask()
+        for _ in range(_MOST_SERVERS):
+            server = await ensure_running(self._settings)
+            try:
+                return await ask()
+            except Exception:
+                if await running(self._settings) == server:
+                    raise  # the server is there still: the failure is its answer
+        log = self._settings.home / "logs" / "server.log"
+        raise NoServerError(f"The server ended {_MOST_SERVERS} times before it had answered: {log} may say why.")
 
 
 def proxy(settings: Settings) -> FastMCP[Any]:
     """A server that passes everything on to the one that owns the GPU, with this client's Bevy project on every request."""
-    to = transport(settings, default_project(settings))
+    project = default_project(settings)
     mcp: FastMCP[Any] = FastMCP(
         NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=guarded(), middleware=[_RunningServer(settings)]
     )
-    mcp.add_provider(ProxyProvider(lambda: ProxyClient(to, mode=_front_era())))
+    mcp.add_provider(ProxyProvider(lambda: ProxyClient(transport(settings, project, _call.get()), mode=_front_era())))
     mcp.provider_error_strategy = "raise"  # a list that cannot be had is an error, not an empty list
     return mcp
 

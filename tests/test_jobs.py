@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from dgx_pixels.library.library import Library
+from dgx_pixels.library.records import JobRecord
 from dgx_pixels.tools.answers import AssetAnswer, Reload, SpriteResult
-from dgx_pixels.tools.jobs import JobFailedError, JobRunner, Report
+from dgx_pixels.tools.jobs import JobFailedError, JobRunner, Report, Work
 
 ASSET = AssetAnswer(
     id="a", version=1, name="a", path="sprites/item_a.png", file="/a.png", width=32, height=32, colors=1, seed=1, checks={},
@@ -131,3 +132,113 @@ async def test_closing_cancels_and_keeps_it(library: Library) -> None:
 
     assert (await library.job(job_id)).status == "cancelled"
     assert not runner.busy
+
+
+async def left_behind(home: Path, job_id: str, *, begun: int = 1, kind: str = "sprite") -> None:
+    """Leave a job as a process does that dies at its work."""
+    other = await Library.open(home)
+    await other.create_job(job_id, kind, "", "{}")
+    for _ in range(begun):
+        await other.begin_job(job_id)
+    await other.close()
+
+
+async def test_a_job_that_was_left_is_done_under_its_id_when_a_lasting_runner_comes(library: Library, tmp_path: Path) -> None:
+    """get_job finds the result where it was promised; other kinds, and what somebody works on, are left alone."""
+    await left_behind(tmp_path, "left")
+    await left_behind(tmp_path, "unknown", kind="another kind")
+    other = await Library.open(tmp_path)
+    await other.create_job("theirs", "sprite", "", "{}")
+    runner = JobRunner(library)
+    await runner.take_over({"sprite": lambda _: succeed})
+
+    assert (await runner.wait("left", 10)).status == "done"
+    assert (await runner.wait("theirs", 0)).status == "running"
+    assert (await runner.wait("unknown", 0)).status == "failed"
+    await other.close()
+    assert (await runner.wait("theirs", 10)).status == "done"  # its process has died since
+    await runner.close()
+
+
+async def test_a_job_that_was_begun_twice_is_not_begun_again(library: Library, tmp_path: Path) -> None:
+    """What ends the process each time ends it twice, not for ever."""
+    await left_behind(tmp_path, "left", begun=2)
+    runner = JobRunner(library)
+    await runner.take_over({"sprite": lambda _: succeed})
+
+    answer = await runner.wait("left", 10)
+    assert answer.status == "failed"
+    assert "ended 2 times" in (answer.error or "")
+
+
+async def test_jobs_that_were_left_are_done_one_after_the_other(library: Library, tmp_path: Path) -> None:
+    """So that one that ends the process does not take the others' second try with it."""
+    for name in ("one", "two"):
+        await left_behind(tmp_path, name)
+    begun: list[str] = []
+
+    def again(job: JobRecord) -> Work:
+        async def work(_: Report) -> SpriteResult:
+            begun.append(job.id)
+            await asyncio.sleep(3600)
+            return RESULT
+
+        return work
+
+    runner = JobRunner(library)
+    await runner.take_over({"sprite": again})
+    while not begun:
+        await asyncio.sleep(0.01)
+    assert [(await library.job(name)).attempts for name in ("one", "two")] == [2, 1]
+    runner.cancel("two")
+    assert (await runner.wait("two", 10)).status == "cancelled"
+    runner.cancel("one")
+    assert (await runner.wait("one", 10)).status == "cancelled"
+    assert begun == ["one"]
+
+
+async def test_a_lasting_runner_that_closes_leaves_its_jobs_to_the_next(library: Library, tmp_path: Path) -> None:
+    """A server that is asked to end loses nobody's job, and that it had begun it does not count against it."""
+    runner = JobRunner(library)
+    await runner.take_over({"sprite": lambda _: succeed})
+    job_id = runner.start("sprite", "", "{}", last_forever)
+    cancelled = runner.start("sprite", "", "{}", last_forever)
+    await asyncio.sleep(0.05)
+    runner.cancel(cancelled)
+    await runner.close()
+    left = await library.job(job_id)
+    assert (left.status, left.attempts) == ("queued", 0)
+    await library.close()
+
+    later = await Library.open(tmp_path)
+    following = JobRunner(later)
+    await following.take_over({"sprite": lambda _: succeed})
+    assert (await following.wait(job_id, 10)).status == "done"
+    assert (await following.wait(cancelled, 10)).status == "cancelled"
+    await following.close()
+    await later.close()
+
+
+async def test_a_call_that_is_sent_again_joins_the_job_that_it_has_started(runner: JobRunner) -> None:
+    """While it runs, and when it is done; one that was cancelled, as a server's end does with its callers', begins anew."""
+    go_on = asyncio.Event()
+
+    async def wait_for_it(_: Report) -> SpriteResult:
+        await go_on.wait()
+        return RESULT
+
+    assert not await runner.join("0123456789ab", "sprite", succeed)
+    job_id = runner.start("sprite", "", "{}", wait_for_it, "0123456789ab")
+    assert await runner.join(job_id, "sprite", last_forever)
+    go_on.set()
+    assert (await runner.wait(job_id, 10)).status == "done"
+    assert await runner.join(job_id, "sprite", last_forever)
+    assert (await runner.wait(job_id, 10)).status == "done"
+    with pytest.raises(JobFailedError, match="another kind of work"):
+        await runner.join(job_id, "pixelize", succeed)
+
+    cancelled = runner.start("sprite", "", "{}", last_forever)
+    runner.cancel(cancelled)
+    assert (await runner.wait(cancelled, 10)).status == "cancelled"
+    assert await runner.join(cancelled, "sprite", succeed)
+    assert (await runner.wait(cancelled, 10)).status == "done"

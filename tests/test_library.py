@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dgx_pixels.library.database import LibraryError
+from dgx_pixels.library.database import _MIGRATIONS, LibraryError
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import NewVersion
 
@@ -133,3 +133,28 @@ async def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(LibraryError, match="newer"):
         await Library.open(tmp_path)
+
+
+async def test_a_library_of_an_older_version_keeps_what_it_holds(tmp_path: Path) -> None:
+    """Its tables are brought up to date when it is opened, once."""
+    db = sqlite3.connect(tmp_path / "library.sqlite3")
+    db.executescript(f"{_MIGRATIONS[0]} PRAGMA user_version = 1;")
+    db.execute("INSERT INTO jobs VALUES ('old', 'sprite', '', '{}', 'done', NULL, NULL, 'nobody', 1.0, 1.0)")
+    db.commit()
+    db.close()
+    for _ in range(2):
+        library = await Library.open(tmp_path)
+        assert (await library.job("old")).attempts == 0
+        await library.close()
+
+
+async def test_what_a_job_has_made_is_known_by_its_path(open_library: Open) -> None:
+    """Also where the very same picture was there before; another job, and another path, have made nothing."""
+    library = await open_library()
+    assert await library.kept("job", NEW.path) is None
+    first = await library.add(NEW)
+    assert await library.kept("", NEW.path) is None
+    assert await library.add(replace(NEW, job="job")) == first
+    assert await library.kept("job", NEW.path) == first
+    assert await library.kept("other", NEW.path) is None
+    assert await library.kept("job", "sprites/other.png") is None

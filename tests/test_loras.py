@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from fastmcp.exceptions import ToolError
 from narrow_sdxl import diffusers_name, random_layers, write_lora
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from dgx_pixels.models.catalogue import Catalogue, ModelError, embedded
-from dgx_pixels.models.contender import parse_contender
+from dgx_pixels.models.contender import Contender, parse_contender
 from dgx_pixels.models.lora_file import LoraLayer
 from dgx_pixels.models.profiles import Schedule
 from dgx_pixels.models.render import Render, RenderRequest
@@ -133,3 +136,27 @@ async def test_generate_sprite_draws_with_a_contender(server: FastMCP[Any], lora
     assert len(recipe["weights_sha256"]["style"]) == 64
     plain, styled = (Image.open(f).tobytes() for f in files)
     assert plain != styled
+
+
+def test_loras_of_shared_text_encoders_stay_with_their_model(renderer: Renderer, loras: Path, tmp_path: Path) -> None:
+    """Two models with the same text encoders alternate, with different LoRAs in these: each draws what it draws alone."""
+    base = embedded()
+    shutil.copytree(base.folder, tmp_path / "twin")
+    (unet,) = (tmp_path / "twin/unet").glob("*.safetensors")
+    save_file({name: value * 1.01 for name, value in load_file(unet).items()}, unet)
+    twin = replace(base, id="twin", folder=tmp_path / "twin")
+    words = parse_contender(Catalogue(loras), "tiny-sdxl+words:0.7").loras
+    both = [Contender(base, words), Contender(twin), Contender(twin, ((words[0][0], -0.5),)), Contender(base)]
+
+    def drawn(by: Renderer, contender: Contender) -> bytes:
+        outcome = by.draw([RenderRequest(contender, SCHEDULE, "a red potion", "", 32, 32, 1)], lambda *_: None)[0]
+        assert isinstance(outcome, Render)
+        return outcome.pixels.tobytes()
+
+    alone = Renderer("cpu")
+    expected = [drawn(renderer if c.base is base else alone, c) for c in both]
+    together = Renderer("cpu")
+    assert [drawn(together, c) for c in (*both, *reversed(both))] == [*expected, *reversed(expected)]
+    one, two = (together.shelf.get(b).pipeline for b in (base, twin))
+    assert one.text_encoder_2 is two.text_encoder_2
+    assert len(set(expected)) == len(both)

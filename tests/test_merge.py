@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from dgx_pixels.models import merge as merging
 from dgx_pixels.models.lora_file import LoraError, LoraLayer
-from dgx_pixels.models.merge import Merge, Weighted
+from dgx_pixels.models.merge import Merge, Weighted, _merged
 
 RANK = 4
 
@@ -115,3 +117,26 @@ def test_a_lora_for_another_model_does_not_fit(layers: dict[str, LoraLayer], why
     """The refusal says which layer, and what is wrong with it."""
     with pytest.raises(LoraError, match=why):
         Merge(Net(torch.float32)).check(layers)
+
+
+@pytest.mark.parametrize("before", [(), ((lora(3), 1.0),)])
+def test_a_merge_that_was_cut_short_leaves_no_trace(monkeypatch: pytest.MonkeyPatch, before: tuple[Weighted, ...]) -> None:
+    """Memory runs out between two layers, with nothing or something merged before: the base comes back all the same."""
+    net = Net(torch.float32)
+    base, merge = weights(net), Merge(net)
+    merge.apply(before)
+    calls: list[int] = []
+
+    def short(*arguments: Any) -> Tensor:  # noqa: ANN401  # passes on what it gets
+        calls.append(1)
+        if len(calls) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return _merged(*arguments)
+
+    monkeypatch.setattr(merging, "_merged", short)
+    with pytest.raises(torch.OutOfMemoryError):
+        merge.apply([(lora(1), 1.0)])
+    monkeypatch.undo()
+    assert not same(weights(net), base)
+    merge.apply([])
+    assert same(weights(net), base)

@@ -12,9 +12,11 @@ from dgx_pixels.bevy.items import sha256
 from dgx_pixels.bevy.manifest import ManifestEntry
 from dgx_pixels.bevy.publisher import PublishItem
 from dgx_pixels.library.records import NewVersion
+from dgx_pixels.pixels.checks import Check
 from dgx_pixels.pixels.sprite import encode_png
 from dgx_pixels.tools.answers import AssetAnswer, CheckAnswer, Reload
-from dgx_pixels.tools.details import Details
+from dgx_pixels.tools.details import Details, read_details
+from dgx_pixels.tools.jobs import CURRENT_JOB
 from dgx_pixels.tools.publishing import NOT_ASKED, publish_and_confirm
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.bevy.reload import Reloaded
     from dgx_pixels.library.records import AssetVersion
-    from dgx_pixels.pixels.checks import Check
     from dgx_pixels.pixels.sprite import Sprite
     from dgx_pixels.tools.services import Services
 
@@ -89,7 +90,19 @@ async def keep(
         project=str(project.root) if project else "", path=origin.path, kind=origin.kind, name=origin.name,
         category=origin.category, png=png, recipe=text, width=width, height=height, colors=len(sprite.palette), seed=origin.seed,
         details=_details(origin, checks),
+        job=CURRENT_JOB.get(),
     ))  # fmt: skip
+    return Finished(asset, origin, services.library.file(asset.id, asset.version), png, checks)
+
+
+async def kept_before(services: Services, origin: Origin) -> Finished | None:
+    """What this job had made for the origin's path when its server ended; None if nothing. Raises LibraryError."""
+    asset = await services.library.kept(CURRENT_JOB.get(), origin.path)
+    if asset is None:
+        return None
+    details = read_details(asset, await services.library.details(asset))
+    checks = {name: Check(**check.model_dump()) for name, check in details.checks.items()}
+    png = await services.library.png(asset.id, asset.version)
     return Finished(asset, origin, services.library.file(asset.id, asset.version), png, checks)
 
 

@@ -9,6 +9,8 @@ from fastmcp.exceptions import ToolError
 
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.tools.content import shown
+from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.services import call_id
 
 if TYPE_CHECKING:
     from fastmcp.tools import ToolResult
@@ -29,8 +31,16 @@ async def run_job(
     wait_s: float,
     on_progress: OnProgress,
 ) -> ToolResult:
-    """Start a job and wait for it; a caller that goes away cancels it. Raises ToolError if it fails or is cancelled."""
-    job_id = services.jobs.start(kind, str(project.root) if project else "", request.model_dump_json(), work)
+    """Start a job and wait for it; a caller that goes away cancels it. Raises ToolError if it fails or is cancelled.
+
+    A call that is sent again, as a proxy does whose server died, waits for the job that it has started before.
+    """
+    where, job_id = str(project.root) if project else "", call_id()
+    try:
+        if job_id is None or not await services.jobs.join(job_id, kind, work):
+            job_id = services.jobs.start(kind, where, request.model_dump_json(), work, job_id)
+    except (LibraryError, JobFailedError) as error:
+        raise ToolError(str(error)) from error
     try:
         answer = await services.jobs.wait(job_id, wait_s, on_progress)
     except asyncio.CancelledError:

@@ -51,6 +51,8 @@ async def cancel_job(job_id: JobId, services: Services = ServicesDep) -> ToolRes
     here = services.jobs.cancel(job_id)
     try:
         answer = await services.jobs.wait(job_id, 10 if here else 0)
+        if not here and services.jobs.cancel(job_id):  # it had been left by a process that died, until we looked
+            answer = await services.jobs.wait(job_id, 10)
     except LibraryError as error:
         raise ToolError(str(error)) from error
     if not here and answer.status in ("queued", "running"):

@@ -1,4 +1,7 @@
-"""Jobs in flight: started for one caller, awaited by any, ended by cancelling; what became of them is in the library."""
+"""Jobs in flight: started for one caller, awaited by any, ended by cancelling; what became of them is in the library.
+
+A runner that was given ways to do so also takes over what a process that died has left unfinished, under the same id.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import nullcontext
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dgx_pixels.library.library import Library
@@ -22,6 +27,9 @@ logger = logging.getLogger(__name__)
 _REPORT_EVERY_S = 0.2
 _HEARTBEAT_S = 10.0
 """Clients that hear nothing for minutes give up; a job that queues or loads has no steps to report."""
+_MOST_ATTEMPTS = 2
+"""How often a job is begun. One that ends the process each time must not do so for ever."""
+CURRENT_JOB: ContextVar[str] = ContextVar("the job that this task works for", default="")
 _INNER_FAILURE = "Something went wrong inside DGX-Pixels; its log has the details. Ask again, or try other settings."
 
 
@@ -38,6 +46,8 @@ class Report(Protocol):
 
 
 Work = Callable[[Report], Coroutine[Any, Any, SpriteResult]]
+Again = Callable[[JobRecord], Work]
+"""Gives the work of a job, from what the library has of it."""
 OnProgress = Callable[[float, float, str], Awaitable[None]]
 
 
@@ -48,7 +58,9 @@ class _Flight:
         self.progress = Progress(done=0, total=1, message="queued")
         self.preview: NDArray[np.uint8] | None = None
         self.running = False
+        self.begun = False
         self.cancelled = False
+        self.left = False  # ended for now, by closing: another process shall do it
         self.kept = asyncio.Event()  # the library has it, or could not take it
         self.work: asyncio.Task[SpriteResult] | None = None
         self.all: asyncio.Task[None] | None = None
@@ -70,34 +82,50 @@ class JobRunner:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._flights: dict[str, _Flight] = {}
+        self._again: Mapping[str, Again] = {}
+        self._turn = asyncio.Lock()
 
     @property
     def busy(self) -> bool:
         """Whether any job is queued or running."""
         return bool(self._flights)
 
-    def start(self, kind: str, project: str, request: str, work: Work) -> str:
+    def start(self, kind: str, project: str, request: str, work: Work, job_id: str | None = None) -> str:
         """Begin a job; answers with its id at once, before anything can be cancelled."""
-        job_id = uuid.uuid4().hex[:12]
+        job_id = job_id if job_id is not None else uuid.uuid4().hex[:12]
+        return self._start(job_id, self._library.create_job(job_id, kind, project, request), work)
+
+    def _start(self, job_id: str, first: Coroutine[Any, Any, None] | None, work: Work, turn: asyncio.Lock | None = None) -> str:
         flight = self._flights[job_id] = _Flight()
-        flight.all = asyncio.create_task(self._fly(flight, job_id, (kind, project, request), work), name=f"job {job_id}")
+        flight.all = asyncio.create_task(self._fly(flight, job_id, first, work, turn), name=f"job {job_id}")
         return job_id
 
-    async def _fly(self, flight: _Flight, job_id: str, job: tuple[str, str, str], work: Work) -> None:
+    async def _fly(
+        self, flight: _Flight, job_id: str, first: Coroutine[Any, Any, None] | None, work: Work, turn: asyncio.Lock | None
+    ) -> None:
         try:
-            await self._library.create_job(job_id, *job)
+            if first is not None:
+                await first
             flight.kept.set()
+            flight.work = asyncio.create_task(self._begin(flight, job_id, work, turn))
             if flight.cancelled:
-                return await self._library.set_job(job_id, "cancelled")
-            flight.work = asyncio.create_task(work(flight.report))
-            await self._library.set_job(job_id, "running")
+                flight.work.cancel()
             await asyncio.wait({flight.work})
-            await self._keep_outcome(job_id, flight.work)
+            await self._keep_outcome(flight, job_id, flight.work)
         finally:
             flight.kept.set()
             del self._flights[job_id]
 
-    async def _keep_outcome(self, job_id: str, work: asyncio.Task[SpriteResult]) -> None:
+    async def _begin(self, flight: _Flight, job_id: str, work: Work, turn: asyncio.Lock | None) -> SpriteResult:
+        CURRENT_JOB.set(job_id)
+        async with turn or nullcontext():
+            await self._library.begin_job(job_id)
+            flight.begun = True
+            return await work(flight.report)
+
+    async def _keep_outcome(self, flight: _Flight, job_id: str, work: asyncio.Task[SpriteResult]) -> None:
+        if work.cancelled() and flight.left:
+            return await self._library.give_job_back(job_id, begun=flight.begun)
         if work.cancelled():
             return await self._library.set_job(job_id, "cancelled")
         error = work.exception()
@@ -108,6 +136,44 @@ class JobRunner:
         return await self._library.set_job(
             job_id, "failed", error=str(error) if isinstance(error, JobFailedError) else _INNER_FAILURE
         )
+
+    async def take_over(self, again: Mapping[str, Again]) -> None:
+        """Run what was left unfinished, now and whenever it is asked for; `again` gives the work of each kind that can be.
+
+        One after the other, so that a job that ends the process takes no other with it. Raises LibraryError.
+        """
+        self._again = again
+        for job in await self._library.left_jobs():
+            await self._take(job)
+
+    async def join(self, job_id: str, kind: str, work: Work) -> bool:
+        """Whether a job of this id can be waited for: in flight, ended, or left and now taken over.
+
+        One that was cancelled, as a server does with its callers' when it ends, begins anew with `work`. Raises JobFailedError
+        for a job of another kind.
+        """
+        if job_id in self._flights:
+            return True
+        job = await self._library.find_job(job_id)
+        if job is None:
+            return False
+        if job.kind != kind:
+            raise JobFailedError(f"The call {job_id} has asked for another kind of work before: give each call an id of its own.")
+        if job.status == "cancelled" and await self._library.take_job(job) and job_id not in self._flights:
+            self._start(job_id, None, work)
+        return True
+
+    async def _take(self, job: JobRecord) -> None:
+        """Take a job over if it was left and can be done again."""
+        again = self._again.get(job.kind)
+        if again is None or not self._library.is_left(job) or not await self._library.take_job(job):
+            return
+        if job.attempts >= _MOST_ATTEMPTS:
+            why = f"The server ended {job.attempts} times while it worked on this job: its log may say why."
+            await self._library.set_job(job.id, "failed", error=f"{why} Ask again with other settings.")
+        elif job.id not in self._flights:
+            logger.warning("job %s was left unfinished: it is done again", job.id)
+            self._start(job.id, None, again(job), self._turn)
 
     def cancel(self, job_id: str) -> bool:
         """End a job at its next step; answers at once, with whether the job is in flight here."""
@@ -128,6 +194,8 @@ class JobRunner:
         Raises LibraryError if there is no such job, or if the library could not keep what became of it.
         """
         deadline = time.monotonic() + seconds
+        if job_id not in self._flights and self._again:
+            await self._take(await self._library.job(job_id))
         flight = self._flights.get(job_id)
         if flight is not None and flight.all is not None:
             await flight.kept.wait()
@@ -169,9 +237,10 @@ class JobRunner:
         )
 
     async def close(self) -> None:
-        """Cancel what is in flight and wait until it has ended."""
+        """End what is in flight and wait for it: cancelled, or left to the next process if this one takes over such work."""
         flights = list(self._flights.values())
         for flight in flights:
+            flight.left = bool(self._again) and not flight.cancelled
             flight.cancel()
         await asyncio.gather(*(f.all for f in flights if f.all is not None), return_exceptions=True)
 

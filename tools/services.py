@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 PROJECT_HEADER = "x-dgx-pixels-project"
 """The HTTP header in which a stdio proxy says which Bevy project its client works in: a percent-encoded path, or empty."""
+CALL_HEADER = "x-dgx-pixels-call"
+"""The HTTP header in which a stdio proxy names each tool call, so that one that is sent again is known: 12 hex digits."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,14 @@ def _services() -> Services:
 
 
 ServicesDep: Services = Depends(_services)  # as a parameter's default, FastMCP fills it in and hides it from the schema
+
+
+def call_id() -> str | None:
+    """What the client's proxy calls this tool call: the id of the job that it starts. None if it is not from a proxy."""
+    header = get_http_headers().get(CALL_HEADER)
+    if header is not None and not re.fullmatch("[0-9a-f]{12}", header):
+        raise ToolError(f"The header {CALL_HEADER} is {header[:50]!r}, not 12 hex digits: leave it out.")
+    return header
 
 
 def project_of(services: Services, asked: str | None) -> BevyProject | None:

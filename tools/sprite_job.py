@@ -17,7 +17,7 @@ from dgx_pixels.pixels.checks import check_key, check_sprite
 from dgx_pixels.pixels.read import PictureError
 from dgx_pixels.pixels.sprite import make_sprite
 from dgx_pixels.tools.answers import SpriteResult
-from dgx_pixels.tools.finished import Finished, Origin, keep, library_versions, publish
+from dgx_pixels.tools.finished import Finished, Origin, keep, kept_before, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.reading import ReadError
 from dgx_pixels.tools.reference import read_reference
@@ -74,7 +74,8 @@ class _Progress:
         """Add one variant's step."""
         self._done[variant] = done
         which = f" {len(self._done)} variants" if len(self._done) > 1 else ""
-        self._report(sum(self._done), total * len(self._done), f"drawing{which}", preview)
+        doing = f"drawing{which}" if any(self._done) else "getting the model ready"
+        self._report(sum(self._done), total * len(self._done), doing, preview)
 
 
 async def _variant(
@@ -82,6 +83,10 @@ async def _variant(
     project: BevyProject | None, i: int, progress: _Progress,
 ) -> Finished:  # fmt: skip
     base, seed = contender.base, request.seed + i
+    path = sprite_path(request.category, request.name, i + 1, request.variants)
+    origin = Origin(path, request.name, request.category, request.prompt, seed, request.model)
+    if (before := await kept_before(services, origin)) is not None:
+        return before
     render = await services.gpu.draw(
         _render_request(request, contender, reference, seed), lambda done, total, preview: progress.told(i, done, total, preview)
     )
@@ -92,8 +97,6 @@ async def _variant(
     )  # fmt: skip
     if base.ground is not None and not request.transparent:
         checks["key"] = check_key(render.pixels, base.ground)
-    path = sprite_path(request.category, request.name, i + 1, request.variants)
-    origin = Origin(path, request.name, request.category, request.prompt, seed, request.model)
     return await keep(services, project, sprite, origin, _recipe(request, contender, reference, seed, render), checks)
 
 
@@ -122,6 +125,7 @@ def _recipe(
     asked = request.model_dump(exclude={"name", "category", "variants", "publish", "overwrite", "schedule", "reference"})
     return asked | {
         "seed": seed, "kind": "sprite", "schedule": asdict(request.schedule), "batch": render.batch, "graph": render.graph,
+        "in_tiles": render.in_tiles,
         "render_size": contender.base.render_size(request.width, request.height),
         "reference_sha256": reference.sha256 if reference is not None else None,
         "weights_sha256": render.weights_sha256, "libraries": library_versions() | render.libraries,
