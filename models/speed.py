@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import statistics
 import time
+from pathlib import Path
 
 import diffusers
 import torch
+import transformers
 from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -65,14 +68,23 @@ def decoder_flops(vae: AutoencoderKL, width: int, height: int) -> int:
 
 def machine(device: torch.device) -> dict[str, str]:
     """What the device is, and the versions of all that draws on it."""
-    found = {"torch": torch.__version__, "diffusers": diffusers.__version__, "threads": str(torch.get_num_threads())}
+    versions = {"torch": torch.__version__, "diffusers": diffusers.__version__, "transformers": transformers.__version__}
     if device.type != "cuda":
-        return found
+        return {"device": _cpu(), "threads": str(torch.get_num_threads())} | versions
     card = torch.cuda.get_device_properties(device)
-    return found | {
+    return {
         "device": card.name, "capability": f"{card.major}.{card.minor}", "memory": f"{card.total_memory / 2**30:.0f} GiB",
         "cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version()),
-    }  # fmt: skip
+    } | versions  # fmt: skip
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return f"CPU ({next(names, platform.processor() or platform.machine())})"
 
 
 def _rate(device: torch.device, dtype: torch.dtype, side: int) -> float:
