@@ -270,9 +270,8 @@ def main() -> None:
     ]  # fmt: skip
     print(table(figures))
     with Image.open(a.out / "kinds.png") as sheet:
-        print(
-            f"{artist.schedule.steps} steps, guidance {artist.schedule.guidance:g}; pictures in {a.out}, kinds.png is {sheet.size}"
-        )
+        how = f"{artist.schedule.steps} steps, guidance {artist.schedule.guidance:g}"
+        print(f"{how}; pictures in {a.out}, kinds.png is {sheet.size}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import copy
 import logging
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +48,7 @@ class CompiledUnet:
     into the weights works in both. `unet` is what to call once `ready` says so of each shape.
     """
 
-    def __init__(self, unet: UNet2DConditionModel, backend: str = "inductor") -> None:
+    def __init__(self, unet: UNet2DConditionModel, backend: str | Callable[..., Any] = "inductor") -> None:
         torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _MOST_SHAPES)
         shared = {id(t): t for t in (*unet.parameters(), *unet.buffers())}
         self.unet: UNet2DConditionModel = copy.deepcopy(unet, shared)

@@ -1,22 +1,84 @@
-"""A contender: a base model plus LoRAs and their weights."""
+"""A base model with LoRAs and their weights, written `base+lora:weight+lora:weight`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dgx_pixels.models.catalogue import BaseModel, Lora
+from dgx_pixels.models.base_model import BaseModel
+from dgx_pixels.models.catalogue import Catalogue
+from dgx_pixels.models.entries import Lora
+from dgx_pixels.models.header import ModelError
+
+_LEAST, _MOST = -2.0, 2.0
 
 
 @dataclass(frozen=True)
 class Contender:
-    """What draws."""
+    """What renders: a base model, and LoRAs with their weights in the order they were named."""
 
     base: BaseModel
     loras: tuple[tuple[Lora, float], ...] = ()
 
     def __str__(self) -> str:
-        return self.base.id
+        """As `parse_contender` reads it: `sdxl+pixel-art-xl:1.2+lcm:1.0`."""
+        return "+".join([self.base.id, *(f"{lora.id}:{weight!r}" for lora, weight in self.loras)])
 
 
-def parse_contender(catalogue, text):
-    return Contender(catalogue.get(text))
+def parse_contender(catalogue: Catalogue, text: str | None) -> Contender:
+    """Look up what a text names: `base`, or `base+lora:weight+...`; None is the default base model alone.
+
+    A weight that is left out is the LoRA's recommended one. The base is always named: which one a LoRA alone would get
+    would change with what is installed. Headers are read, but no weights.
+
+    Raises ModelError, in one sentence that names what exists: an unknown id, a weight that is no number from -2 to 2, a LoRA
+    named twice, without a base, not usable, or made for models of another width.
+    """
+    if text is None:
+        return Contender(catalogue.get(None))
+    base_id, *parts = (part.strip() for part in text.split("+"))
+    if not base_id and parts:
+        raise ModelError(f"{text!r} names no base model: write it first, as in {catalogue.get(None).id}{text.strip()}.")
+    base = _base(catalogue, base_id, text)
+    loras = tuple(_weighted(catalogue, part, text) for part in parts)
+    seen: set[str] = set()
+    for lora, _ in loras:
+        if lora.id in seen:
+            raise ModelError(f"{text!r} names the LoRA {lora.id} twice: name it once, with one weight.")
+        seen.add(lora.id)
+        _check_fits(base, lora)
+    return Contender(base, loras)
+
+
+def _base(catalogue: Catalogue, base_id: str, text: str) -> BaseModel:
+    name = base_id.split(":")[0]
+    if name in {lora.id for lora in catalogue.loras()} and name not in {base.id for base in catalogue.bases()}:
+        raise ModelError(f"{name} is a LoRA: write a base model before it, as in {catalogue.get(None).id}+{text.strip()}.")
+    return catalogue.get(base_id)
+
+
+def _weighted(catalogue: Catalogue, part: str, text: str) -> tuple[Lora, float]:
+    lora_id, colon, number = part.partition(":")
+    if not lora_id:
+        raise ModelError(f"{text!r} has an empty part: write base+lora:weight+lora:weight.")
+    lora = catalogue.lora(lora_id.strip())
+    if not colon:
+        return lora, lora.recommended_weight
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = float("nan")
+    if not _LEAST <= weight <= _MOST:
+        raise ModelError(
+            f"The weight of the LoRA {lora.id} cannot be {number!r}: use a number from -2 to 2, as in {lora.id}:0.8."
+        )
+    return lora, weight
+
+
+def _check_fits(base: BaseModel, lora: Lora) -> None:
+    if lora.problem is not None:
+        raise ModelError(lora.problem)
+    if None not in (lora.text_width, base.text_width) and lora.text_width != base.text_width:
+        raise ModelError(
+            f"The LoRA {lora.id} does not fit {base.id}: it was made for models whose text is {lora.text_width} wide "
+            f"(SDXL: 2048), and {base.id}'s is {base.text_width}. Use it with the base model that it was made for."
+        )

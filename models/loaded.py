@@ -134,7 +134,7 @@ class Shelf:
         give_back(self._device)
 
     def _make_room(self, base: BaseModel) -> None:
-        needed = base.weight_bytes * (2 if self._dtype == torch.float32 else 1)  # files hold two bytes a number
+        needed = base.size * (2 if self._dtype == torch.float32 else 1)  # files hold two bytes a number
         while free_bytes(self._device) < needed and self.make_room(keep=base):
             pass
         free = free_bytes(self._device)

@@ -89,7 +89,7 @@ class Renderer:
             return _spoilt(request, "its numbers left their range while it became a picture")
         if pixels.max() < _BLACK:
             return _spoilt(request, "it is all black")
-        loras = {f"{lora.id}": lora.sha256 for lora, weight in request.contender.loras if weight}
+        loras = {lora.id: lora.sha256() for lora, weight in request.contender.loras if weight}
         return Render(pixels, shape, graph, loaded.weights_sha256 | loras, self._libraries())
 
     def _decode(self, loaded: Loaded, request: RenderRequest, latents: torch.Tensor) -> NDArray[np.uint8] | None:

@@ -20,7 +20,7 @@ def _catalogue() -> Catalogue:
 @resource("pixels://models", title="Models", mime_type="application/json")
 async def models() -> str:
     """Give all base models: id, licence, and the sides in pixels of the sprites that each one draws."""
-    return json.dumps({"models": [_described(m) for m in _catalogue().list()]}, indent=2)
+    return json.dumps({"models": [_described(m) for m in _catalogue().bases()]}, indent=2)
 
 
 @resource("pixels://models/{model_id}", title="Model", mime_type="application/json")

@@ -104,7 +104,7 @@ def owners(settings: Settings, activity: Activity) -> Lifespan:
         try:
             async with GpuThread(lambda: _renderer(settings)) as gpu:
                 jobs = activity.jobs = JobRunner(library)
-                catalogue = Catalogue(settings.home / "models" / "checkpoints")
+                catalogue = Catalogue(settings.home / "models", settings.hf_cache)
                 pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
                 services = Services(
                     library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings),

@@ -141,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
         )
+        command.add_argument("--hf-cache", type=Path, help="Hugging Face's cache, whose models are listed (DGX_PIXELS_HF_CACHE)")
         command.add_argument("--host", help="address the server listens on (DGX_PIXELS_HOST)")
         command.add_argument("--port", type=int, help="port of the server (DGX_PIXELS_PORT)")
         command.add_argument(

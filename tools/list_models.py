@@ -19,7 +19,7 @@ from dgx_pixels.tools.services import Services, ServicesDep
 )
 async def list_models(services: Services = ServicesDep) -> ToolResult:
     """List the base models on this machine: id, licence, and the sprite sizes each one truly draws."""
-    models = await asyncio.to_thread(lambda: [_summary(m) for m in services.catalogue.list()])
+    models = await asyncio.to_thread(lambda: [_summary(m) for m in services.catalogue.bases()])
     lines = [
         f"{m.id}: {', '.join(map(str, m.sizes))} px, {m.licence}{'' if m.ready else f' (not ready: {m.problem})'}" for m in models
     ]

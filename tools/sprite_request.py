@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from dgx_pixels.bevy.names import AssetNameError, Category, check_name, name_from_prompt
 from dgx_pixels.models.catalogue import SIZES
 from dgx_pixels.models.profiles import Profile, Schedule, schedule_for
-from dgx_pixels.models.render import Graph, batch_for
+from dgx_pixels.models.render import Graph
 from dgx_pixels.pixels.palette import Palette
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class SpriteRequest(BaseModel):
     """The picture to start from: an asset's id, or a path."""
     strength: float
     batch: int | None
-    """The batch shape to draw in: that of its variants if the seed was asked for, so that what else is drawn changes nothing."""
+    """The batch shape: one picture at a time if the seed was asked for, so that variant i is what seed + i draws alone."""
     graph: Graph | None
     """How the UNet is to run, if this is a replay."""
     seamless: bool
@@ -122,7 +122,7 @@ def sprite_request(
         transparent=transparent if transparent is not None else category not in FILLS_ITS_SQUARE,
         seed=seed if seed is not None else secrets.randbelow(2**31), model=str(contender), profile=chosen,
         schedule=schedule_for(contender, chosen, steps, guidance), reference=reference, strength=strength,
-        batch=batch_for(variants) if seed is not None else None, graph=None, seamless=category == "tile", publish=publish,
+        batch=1 if seed is not None else None, graph=None, seamless=category == "tile", publish=publish,
         overwrite=overwrite,
     )  # fmt: skip
 
