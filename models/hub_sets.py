@@ -39,13 +39,17 @@ SETS: dict[str, tuple[HubModel, ...]] = {
             revision="462165984030d82259a11f4367a4eed129e94a7b",
         ),
         HubModel(
-            "sdxl-vae-fp16-fix", "vae", "madebyollin/sdxl-vae-fp16-fix", "mit", ("diffusion_pytorch_model.safetensors",)
+            "sdxl-vae-fp16-fix", "vae", "madebyollin/sdxl-vae-fp16-fix", "mit", ("diffusion_pytorch_model.safetensors",),
+            revision="207b116dae70ace3637169f1ddd2434b91b3a8cd",
         ),
         HubModel(
             "pixel-art-xl", "lora", "nerijs/pixel-art-xl", "creativeml-openrail-m", ("pixel-art-xl.safetensors",),
-            recommended_weight=1.2,
+            revision="8bf4a4d9ea283e00a51fafda8e0539f8248ea037", recommended_weight=1.2,
         ),
-        HubModel("lcm", "lora", "latent-consistency/lcm-lora-sdxl", "openrail++", ("pytorch_lora_weights.safetensors",)),
+        HubModel(
+            "lcm", "lora", "latent-consistency/lcm-lora-sdxl", "openrail++", ("pytorch_lora_weights.safetensors",),
+            revision="a18548dd4956b174ec5b0d78d340c8dae0a129cd",
+        ),
     ),
 }  # fmt: skip
 """Each set by the name that `models pull` takes. Sizes and digests come from the hub when it is asked."""
