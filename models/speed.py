@@ -74,7 +74,7 @@ def machine(device: torch.device) -> dict[str, str]:
     card = torch.cuda.get_device_properties(device)
     return {
         "device": card.name, "capability": f"{card.major}.{card.minor}", "memory": f"{card.total_memory / 2**30:.0f} GiB",
-        "cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version()),
+        "cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]  # torch leaves it so
     } | versions  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def run_bench(settings: Settings, arguments: argparse.Namespace) -> int:
     from dgx_pixels.server.bench_report import as_json, as_markdown, write_report
 
     try:
-        contender = parse_contender(Catalogue(settings.home / "models" / "checkpoints"), arguments.model)
+        contender = parse_contender(Catalogue(settings.home / "models", settings.hf_cache), arguments.model)
         width, height = read_size(arguments.size) if arguments.size is not None else _usual_size(contender.base.sizes)
         contender.base.check_size(width, height)
         ask = Ask(contender, _profiles(arguments.profiles), _prompts(arguments.prompts), _count(arguments.count), width, height)
