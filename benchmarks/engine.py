@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/engine.py --compile
 
-Writes benchmarks/engine.md. Exits with 1 if a promise was broken. `--device cuda` runs the same on a GPU. Times are taken in turns,
-in one process; each figure is a median, with the interval of a bootstrap. Nothing is compiled without `--compile`, which takes minutes.
+Writes benchmarks/engine.md. Exits with 1 if a promise was broken. `--device cuda` runs the same on a GPU. Times are taken in
+turns, in one process; each figure is a median, with the interval of a bootstrap. Nothing is compiled without `--compile`, which
+takes minutes.
 """
 
 from __future__ import annotations
@@ -55,9 +56,10 @@ def page(sections: dict[str, list[Line]], who: str, arguments: Sequence[str]) ->
     head = [
         "# The engine measured", "",
         f"`.venv/bin/python {' '.join(['benchmarks/engine.py', *arguments])}`: the embedded model in its draft profile (6 guided",
-        "steps, 32 px). Medians, with the interval that holds them in 95 of 100 bootstrap resamples. What is compared was measured in",
-        "turns in one process. *Core seconds* count all threads of this process, and not what others do on a shared machine.",
-        "The promises behind the last column: at most 2 % over diffusers, equal bytes, and memory that does not grow.", "", who, "",
+        "steps, 32 px). Medians, with the interval that holds them in 95 of 100 bootstrap resamples. What is compared was taken",
+        "in turns in one process. *Core seconds* count all threads of this process, and not what others do on a shared machine.",
+        "The promises behind the last column: at most 2 % over diffusers, equal bytes, no new graphs, memory that stays flat.",
+        "", who, "",
     ]  # fmt: skip
     kept = {None: "", True: "kept", False: "**broken**"}
     for title, lines in sections.items():

@@ -8,7 +8,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -156,7 +156,7 @@ def swapping(renderer: Renderer, folder: Path, rounds: int) -> list[Line]:
     loaded.use([(one, 1.0)])
     first = time.perf_counter() - started
     loaded.use([])
-    works = {
+    works: dict[str, Callable[[], object]] = {
         "merge": lambda: loaded.use([(one, 1.0)]),
         "swap": lambda: loaded.use([(other, 0.8)]),
         "again": lambda: loaded.use([(other, 0.8)]),
@@ -171,7 +171,8 @@ def swapping(renderer: Renderer, folder: Path, rounds: int) -> list[Line]:
             _wait(renderer)
             taken[name].append(time.perf_counter() - started)
     restored = weights_digest(renderer) == before
-    after, still = [], []
+    after: list[float] = []
+    still: list[float] = []
     for i in range(rounds):
         swapped = request(7, Contender(embedded(), (((one, other)[i % 2], 1.0),)))
         for seconds in (after, still):
