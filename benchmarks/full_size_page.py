@@ -74,7 +74,7 @@ def page(counted: Sequence[Counted], found: Measured | None, who: str, *, narrow
     )
     lines = [
         "# Full-size SDXL against plain diffusers", "",
-        f"`.venv/bin/python benchmarks/full_size.py`: {what}; random weights, both in turns in one process. The script says how.",
+        f"`.venv/bin/python benchmarks/full_size.py`: {what}; random weights, both in turns in one process.",
         "",
         who, "", "## What a picture multiplies", "",
         "Counted by torch: UNet steps and the VAE's decoder.", "",
@@ -82,7 +82,7 @@ def page(counted: Sequence[Counted], found: Measured | None, who: str, *, narrow
         *(_counted(c) for c in counted), "",
         "The last column is the least time that a GB10 can take: 92 TFLOP/s in bf16 matrix products, measured by others",
         "(huggingface/kernels 283, February 2026).", "",
-        *(["## Measured", "", "Not measured yet: no CUDA device was at hand.", ""] if found is None else _measured(found, narrow)),
+        *(["## Measured", "", "Not measured: no CUDA device was at hand.", ""] if found is None else _measured(found, narrow)),
         *([] if found is None or narrow else _predicted(counted, found)),
     ]  # fmt: skip
     return "\n".join(lines).rstrip() + "\n"
@@ -99,14 +99,14 @@ def _measured(found: Measured, narrow: bool) -> list[str]:
     return [
         "## Measured", "",
         f"Ceiling: {found.ceiling / 1e12:.3g} TFLOP/s of large matrix products in the engine's type.", "",
-        "| job | batch | graph | ours, a batch | pictures a minute | share | plain diffusers | its share | gain | bytes | first draw |",
+        "| job | batch | graph | seconds a batch | a minute | share | plain diffusers | its share | gain | bytes | first draw |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
         *(_row(c, found.ceiling) for c in sorted(found.cells, key=lambda c: (c.name, c.batch))), "",
-        "*Share*: of the ceiling. *Bytes*: whether a picture has the same ones alone in its batch shape and among others, eager and as",
-        "measured. *First draw*: compiling included.", "",
+        "*Share*: of the ceiling. *Bytes*: whether a picture has the same ones alone in its batch shape and among others, eager",
+        "and as measured. *First draw*: compiling included.", "",
         f"A LoRA of rank 32 on all {found.layers} linear layers of the transformers is swapped for another in",
-        f"{swap.text(' ms', 1000, 0)}; the first use, reading the file, takes {1000 * found.first_swap:.0f} ms. Graphs compiled in",
-        f"all: {last.graphs}. Most memory of tensors, plain diffusers' weights included: {last.peak / 1e9:.1f} GB.", "",
+        f"{swap.text(' ms', 1000, 0)}; the first use, reading the file, takes {1000 * found.first_swap:.0f} ms. Graphs compiled",
+        f"in all: {last.graphs}. Most memory of tensors, plain diffusers' weights included: {last.peak / 1e9:.1f} GB.", "",
         *([] if narrow else _targets(found)),
     ]  # fmt: skip
 
@@ -114,7 +114,8 @@ def _measured(found: Measured, narrow: bool) -> list[str]:
 def _row(c: Cell, ceiling: float) -> str:
     cells = (
         c.name, str(c.batch), c.graph, c.ours.text(" s"), f"{60 * c.batch / c.ours.value:.1f}", f"{c.rate / ceiling:.0%}",
-        c.plain.text(" s"), f"{c.plain_rate / ceiling:.0%}", c.gain.text(), "equal" if c.same else "**differ**", f"{c.first_s:.0f} s",
+        c.plain.text(" s"), f"{c.plain_rate / ceiling:.0%}", c.gain.text(), "equal" if c.same else "**differ**",
+        f"{c.first_s:.0f} s",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
@@ -149,7 +150,7 @@ def _predicted(counted: Sequence[Counted], found: Measured) -> list[str]:
     ]
     return [
         "## What that predicts for a GB10", "",
-        "Predicted, not measured: the share of the ceiling measured above, of the 92 TFLOP/s that others measured there. Its memory",
-        "is slower for its arithmetic than that of the device above, so that the truth may be worse.", "",
+        "Predicted, not measured: the share of the ceiling measured above, of the 92 TFLOP/s that others measured there. Its",
+        "memory is slower for its arithmetic than that of the device above, so that the truth may be worse.", "",
         "| job | batch | a picture | a minute |", "|---|---|---|---|", *rows,
     ]  # fmt: skip
