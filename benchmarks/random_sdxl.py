@@ -84,7 +84,7 @@ class _Ready(Shelf):
 
     def __init__(self, device: torch.device, base: BaseModel, pipeline: StableDiffusionXLPipeline, *, compiles: bool) -> None:
         super().__init__(device, compiles=compiles)
-        with mock.patch.object(loaded, "load_pipeline", lambda *_, **__: pipeline):
+        with mock.patch.object(loaded, "load_pipeline", return_value=pipeline):
             self._one = self._load(base, {"unet": "random"})
 
     def get(self, base: BaseModel) -> Loaded:

@@ -46,6 +46,8 @@ class BaseModel:
     """The infix of a folder's weight files, "fp16" in `model.fp16.safetensors`; None for plain names."""
     parts: tuple[str, ...] = PARTS
     """Which of a pipeline's parts its weights hold: a checkpoint of a UNet alone borrows the others."""
+    lender: BaseModel | None = None
+    """The base model whose parts it borrows, if it lacks some and there is one."""
     v_prediction: bool = False
     """For single files, whose header tells: the UNet predicts velocity (a folder's scheduler says it itself)."""
     zero_snr: bool = False

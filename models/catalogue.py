@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from dgx_pixels.models.base_model import EMBEDDED, SIZES, BaseModel, check_weights, embedded, weights_sha256
+from dgx_pixels.models.base_model import EMBEDDED, PARTS, SIZES, BaseModel, check_weights, embedded, weights_sha256
 from dgx_pixels.models.digest import Digests
 from dgx_pixels.models.entries import Lora, Vae
 from dgx_pixels.models.header import ModelError
@@ -79,21 +79,23 @@ class Catalogue:
         bases = self.bases()
         if model is None:
             return next((b for b in bases if b.id == PRODUCTION and b.problem is None), bases[0])
-        return _named(bases, model, "model", self.folder / "checkpoints")
+        found = _named(bases, model, "model", self.folder / "checkpoints")
+        return found if set(found.parts) == set(PARTS) else replace(found, lender=_lender(found, bases))
 
     def lora(self, lora: str) -> Lora:
         """The LoRA of this id. Raises ModelError, which names the ids there are, if there is none of that id."""
         return _named(self.loras(), lora, "LoRA", self.folder / "loras")
 
-    def lender(self, model: BaseModel) -> BaseModel | None:
-        """The base model whose text encoders and VAE one without its own can use: `sdxl`, else the first of its width."""
-        whole = [b for b in self.bases() if b.problem is None and len(b.parts) == 4 and b.text_width == model.text_width]
-        return next((b for b in whole if b.id == PRODUCTION), whole[0] if whole else None)
-
     def _cached(self, kind: type[Entry]) -> list[Entry]:
         if self._hf_cache is None or not self._hf_cache.is_dir():
             return []
         return [model for model in cached_models(self._hf_cache, self.digests) if isinstance(model, kind)]
+
+
+def _lender(model: BaseModel, bases: Sequence[BaseModel]) -> BaseModel | None:
+    """The base model whose text encoders and VAE one without its own can use: `sdxl`, else the first of its width."""
+    whole = [b for b in bases if b.problem is None and set(b.parts) == set(PARTS) and b.text_width == model.text_width]
+    return next((b for b in whole if b.id == PRODUCTION), whole[0] if whole else None)
 
 
 def _with_own_ids(ours: Iterable[Entry], cached: Iterable[Entry]) -> list[Entry]:

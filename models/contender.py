@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dgx_pixels.models.base_model import BaseModel
-from dgx_pixels.models.catalogue import Catalogue
+from dgx_pixels.models.base_model import EMBEDDED, BaseModel
+from dgx_pixels.models.catalogue import PRODUCTION, Catalogue
 from dgx_pixels.models.entries import Lora
 from dgx_pixels.models.header import ModelError
+from dgx_pixels.models.profiles import Profile, few_step_words
 
 _LEAST, _MOST = -2.0, 2.0
 
@@ -34,7 +35,7 @@ def parse_contender(catalogue: Catalogue, text: str | None) -> Contender:
     named twice, without a base, not usable, or made for models of another width.
     """
     if text is None:
-        return Contender(catalogue.get(None))
+        return _default(catalogue)
     base_id, *parts = (part.strip() for part in text.split("+"))
     if not base_id and parts:
         raise ModelError(f"{text!r} names no base model: write it first, as in {catalogue.get(None).id}{text.strip()}.")
@@ -47,6 +48,29 @@ def parse_contender(catalogue: Catalogue, text: str | None) -> Contender:
         seen.add(lora.id)
         _check_fits(base, lora)
     return Contender(base, loras)
+
+
+def for_profile(catalogue: Catalogue, contender: Contender, profile: Profile) -> Contender:
+    """The contender with the LoRAs that a profile adds: a draft by a full-size model takes the LCM LoRA, if it is there.
+
+    A few steps do with it; one that has a few-step LoRA already stays as it is.
+    """
+    if profile != "draft" or contender.base.id == EMBEDDED or few_step_words(contender):
+        return contender
+    return _with_lora(catalogue, contender, "lcm")
+
+
+def _default(catalogue: Catalogue) -> Contender:
+    """The default base model; the production one with its pixel-art LoRA, if that is there."""
+    contender = Contender(catalogue.get(None))
+    return _with_lora(catalogue, contender, "pixel-art-xl") if contender.base.id == PRODUCTION else contender
+
+
+def _with_lora(catalogue: Catalogue, contender: Contender, lora_id: str) -> Contender:
+    found = next((x for x in catalogue.loras() if x.id == lora_id and x.problem is None), None)
+    if found is None or found in dict(contender.loras) or found.text_width not in (None, contender.base.text_width):
+        return contender
+    return Contender(contender.base, (*contender.loras, (found, found.recommended_weight)))
 
 
 def _base(catalogue: Catalogue, base_id: str, text: str) -> BaseModel:

@@ -104,7 +104,7 @@ class Shelf:
         What was used least recently leaves if memory is short. Raises ModelError if weights are missing, damaged or too large.
         """
         check_weights(base)
-        digests = weights_sha256(base)
+        digests = _digests(base)
         kept = self._loaded.get(base)
         if kept is not None and kept.weights_sha256 != digests:
             self._drop(base)
@@ -149,14 +149,14 @@ class Shelf:
         return torch.bfloat16 if self._device.type == "cuda" else torch.float32
 
     def _load(self, base: BaseModel, digests: dict[str, str]) -> Loaded:
-        pipeline = load_pipeline(base, self._dtype)
+        lender = self.get(base.lender) if base.lender is not None else None
+        lent = {part: getattr(lender.pipeline, part) for part in _SHARED if part not in base.parts} if lender is not None else {}
+        pipeline = load_pipeline(base, self._dtype, shared=lent)
         shared = {part: self._share(pipeline, part) for part in _SHARED}
         pipeline.to(self._device)
         if self._device.type == "cuda":  # convolutions there are faster so
             pipeline.unet.to(memory_format=torch.channels_last)
             pipeline.vae.to(memory_format=torch.channels_last)
-        pipeline.vae.register_to_config(force_upcast=False)
-        pipeline.set_progress_bar_config(disable=True)
         merges = {
             part: owner.merges[part] if (owner := shared.get(part)) is not None else Merge(getattr(pipeline, part))
             for part in ("unet", "text_encoder", "text_encoder_2")
@@ -172,10 +172,16 @@ class Shelf:
         for other in self._loaded.values():
             if (merge := other.merges.get(part)) is not None:
                 merge.apply([])
-            if _equal(new, getattr(other.pipeline, part)):
+            if new is getattr(other.pipeline, part) or _equal(new, getattr(other.pipeline, part)):
                 setattr(pipeline, part, getattr(other.pipeline, part))
                 return other
         return None
+
+
+def _digests(base: BaseModel) -> dict[str, str]:
+    """SHA-256 of every weight file that it draws with, borrowed ones under their lender's id."""
+    lent = weights_sha256(base.lender) if base.lender is not None else {}
+    return weights_sha256(base) | {f"{base.lender.id}/{name}": digest for name, digest in lent.items() if base.lender}
 
 
 def _equal(one: nn.Module, other: nn.Module) -> bool:

@@ -48,12 +48,17 @@ _FEW_STEPS: dict[str, Schedule] = {"lcm": Schedule("lcm", 8, 1.5), "lightning": 
 """By a word in the LoRA's id: such LoRAs were trained for these steps, and draw badly with others."""
 
 
+def few_step_words(contender: Contender) -> set[str]:
+    """Which few-step LoRAs ("lcm", "lightning") the contender has, by their ids."""
+    return {word for lora, weight in contender.loras if weight for word in _FEW_STEPS if word in lora.id.lower()}
+
+
 def schedule_for(contender: Contender, profile: Profile, steps: int | None = None, guidance: float | None = None) -> Schedule:
     """How this contender draws in this profile; `steps` and `guidance`, where given, replace the profile's own.
 
     A contender with a few-step LoRA (LCM, Lightning) draws in its steps, whatever the profile.
     """
-    words = {word for lora, weight in contender.loras if weight for word in _FEW_STEPS if word in lora.id.lower()}
+    words = few_step_words(contender)
     profiles = _TINY if contender.base.id == EMBEDDED else _SDXL
     chosen = _FEW_STEPS[min(words)] if words else profiles[profile]
     if steps is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dgx_pixels.models.catalogue import ModelError
+from dgx_pixels.models.catalogue import BaseModel, ModelError
 from dgx_pixels.models.contender import Contender
 from dgx_pixels.models.profiles import Profile, Schedule, schedule_for
 from dgx_pixels.models.render import Render, RenderRequest
@@ -23,16 +23,21 @@ from dgx_pixels.pixels.sprite import Sprite, make_sprite
 _COLORS = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ask:
     """What is to be measured: `count` pictures a profile, with seeds 0, 1, ... and the prompts in turn."""
 
-    contender: Contender
-    profiles: tuple[Profile, ...]
+    contenders: dict[Profile, Contender]
+    """What draws in each profile; all of one base model."""
     prompts: tuple[str, ...]
     count: int
     width: int
     height: int
+
+    @property
+    def base(self) -> BaseModel:
+        """The base model of them all."""
+        return next(iter(self.contenders.values())).base
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +64,7 @@ class ProfileResult:
     """One profile's pictures."""
 
     profile: Profile
+    contender: Contender
     schedule: Schedule
     flops: int
     """Of one picture."""
@@ -88,7 +94,6 @@ class Bench:
     """Floating-point operations per second of large matrix products in that type."""
     load_s: float
     """From nothing to the first picture, in the first profile: what a cold server's first caller waits for."""
-    weights_sha256: dict[str, str]
     profiles: tuple[ProfileResult, ...]
 
     def share(self, result: ProfileResult) -> float:
@@ -101,40 +106,41 @@ def measure(ask: Ask, device: str, *, compiles: bool | None, say: Callable[[str]
 
     `say` is told in a few words what is being done. Raises ModelError if the model cannot be used, or drew nothing at all.
     """
-    say(f"loading {ask.contender}")
+    say(f"loading {ask.base.id}")
     started = time.perf_counter()
     renderer = Renderer(device, compiles=compiles)
-    schedules = {profile: schedule_for(ask.contender, profile) for profile in ask.profiles}
-    first = _request(ask, schedules[ask.profiles[0]], 0)
+    asked = {profile: (chosen, schedule_for(chosen, profile)) for profile, chosen in ask.contenders.items()}
+    firsts = {profile: _request(ask, *how, 0) for profile, how in asked.items()}
+    first = next(iter(firsts.values()))
     _draw(renderer, first)
     load_s = time.perf_counter() - started
-    loaded = renderer.shelf.get(ask.contender.base)
+    loaded = renderer.shelf.get(ask.base)
     dtype = loaded.pipeline.unet.dtype
     say("measuring the rate of matrix products")
     rate = matmul_rate(renderer.device, dtype)
-    for profile, schedule in schedules.items():
+    for profile, request in firsts.items():
         say(f"{profile}: warming up")
-        _warm_up(renderer, _request(ask, schedule, 0))
-    pictures: dict[Profile, list[Picture]] = {profile: [] for profile in ask.profiles}
-    failures: dict[Profile, list[str]] = {profile: [] for profile in ask.profiles}
+        _warm_up(renderer, request)
+    pictures: dict[Profile, list[Picture]] = {profile: [] for profile in asked}
+    failures: dict[Profile, list[str]] = {profile: [] for profile in asked}
     for i in range(ask.count):
-        for profile, schedule in schedules.items():
+        for profile, how in asked.items():
             say(f"{profile}: picture {i + 1} of {ask.count}")
             try:
-                pictures[profile].append(_picture(ask, renderer, schedule, i))
+                pictures[profile].append(_picture(ask, renderer, _request(ask, *how, i)))
             except ModelError as error:
                 failures[profile].append(str(error))
     results = tuple(
         ProfileResult(
-            profile, schedule, render_flops(loaded.pipeline, schedule, first.width, first.height), tuple(pictures[profile]),
-            tuple(failures[profile]),
+            profile, chosen, schedule, render_flops(loaded.pipeline, schedule, first.width, first.height),
+            tuple(pictures[profile]), tuple(failures[profile]),
         )
-        for profile, schedule in schedules.items()
+        for profile, (chosen, schedule) in asked.items()
     )  # fmt: skip
     empty = next((r for r in results if not r.pictures), None)
     if empty is not None:
         raise ModelError(f"Nothing was drawn in the profile {empty.profile}. {empty.failures[0]}")
-    return Bench(ask, machine(renderer.device), str(dtype).removeprefix("torch."), rate, load_s, loaded.weights_sha256, results)
+    return Bench(ask, machine(renderer.device), str(dtype).removeprefix("torch."), rate, load_s, results)
 
 
 def _warm_up(renderer: Renderer, request: RenderRequest) -> None:
@@ -144,8 +150,8 @@ def _warm_up(renderer: Renderer, request: RenderRequest) -> None:
         _draw(renderer, replace(request, graph="compiled"))
 
 
-def _picture(ask: Ask, renderer: Renderer, schedule: Schedule, i: int) -> Picture:
-    base, request = ask.contender.base, _request(ask, schedule, i)
+def _picture(ask: Ask, renderer: Renderer, request: RenderRequest) -> Picture:
+    base = ask.base
     began = time.perf_counter()
     render = _draw(renderer, request)
     drawn = time.perf_counter()
@@ -157,16 +163,15 @@ def _picture(ask: Ask, renderer: Renderer, schedule: Schedule, i: int) -> Pictur
     found = pixelize(_opaque(render.pixels))
     height, width = found.sprite.rgba.shape[:2]
     return Picture(
-        ask.prompts[i % len(ask.prompts)], i, render, drawn - began, sprite, done - drawn, checks, found.kind, (width, height),
-        found.confidence,
+        ask.prompts[request.seed % len(ask.prompts)], request.seed, render, drawn - began, sprite, done - drawn, checks,
+        found.kind, (width, height), found.confidence,
     )  # fmt: skip
 
 
-def _request(ask: Ask, schedule: Schedule, i: int) -> RenderRequest:
-    base = ask.contender.base
-    prompt = base.prompt.format(ask.prompts[i % len(ask.prompts)])
-    width, height = base.render_size(ask.width, ask.height)
-    return RenderRequest(ask.contender, schedule, prompt, base.negative_prompt, width, height, seed=i, batch=1)
+def _request(ask: Ask, contender: Contender, schedule: Schedule, i: int) -> RenderRequest:
+    prompt = ask.base.prompt.format(ask.prompts[i % len(ask.prompts)])
+    width, height = ask.base.render_size(ask.width, ask.height)
+    return RenderRequest(contender, schedule, prompt, ask.base.negative_prompt, width, height, seed=i, batch=1)
 
 
 def _draw(renderer: Renderer, request: RenderRequest) -> Render:

@@ -13,7 +13,7 @@ from typing import get_args
 from fastmcp.exceptions import ToolError
 
 from dgx_pixels.models.catalogue import Catalogue, ModelError
-from dgx_pixels.models.contender import parse_contender
+from dgx_pixels.models.contender import for_profile, parse_contender
 from dgx_pixels.models.profiles import Profile
 from dgx_pixels.server.find import NoServerError, is_running
 from dgx_pixels.server.settings import Settings
@@ -33,10 +33,13 @@ def run_bench(settings: Settings, arguments: argparse.Namespace) -> int:
     from dgx_pixels.server.bench_report import as_json, as_markdown, write_report
 
     try:
-        contender = parse_contender(Catalogue(settings.home / "models", settings.hf_cache), arguments.model)
-        width, height = read_size(arguments.size) if arguments.size is not None else _usual_size(contender.base.sizes)
-        contender.base.check_size(width, height)
-        ask = Ask(contender, _profiles(arguments.profiles), _prompts(arguments.prompts), _count(arguments.count), width, height)
+        catalogue = Catalogue(settings.home / "models", settings.hf_cache)
+        profiles = _profiles(arguments.profiles)
+        asked = parse_contender(catalogue, arguments.model)
+        width, height = read_size(arguments.size) if arguments.size is not None else _usual_size(asked.base.sizes)
+        asked.base.check_size(width, height)
+        contenders = {profile: for_profile(catalogue, asked, profile) for profile in profiles}
+        ask = Ask(contenders, _prompts(arguments.prompts), _count(arguments.count), width, height)
         compiles = {"auto": None, "on": True, "off": False}[settings.compile]
         notes = _notes(settings)
         for note in notes:

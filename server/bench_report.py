@@ -39,7 +39,7 @@ def as_json(bench: Bench, notes: Sequence[str]) -> dict[str, Any]:
     """All figures, in seconds, counts, and shares from 0 to 1; pictures only by their seeds."""
     ask = bench.ask
     return {
-        "model": str(ask.contender), "weights_sha256": bench.weights_sha256, "machine": bench.machine, "dtype": bench.dtype,
+        "model": ask.base.id, "machine": bench.machine, "dtype": bench.dtype,
         "matmul_flops_per_s": bench.matmul_flops, "load_s": bench.load_s, "size": f"{ask.width}x{ask.height}",
         "notes": list(notes), "profiles": [_profile(bench, result) for result in bench.profiles],
     }  # fmt: skip
@@ -47,7 +47,8 @@ def as_json(bench: Bench, notes: Sequence[str]) -> dict[str, Any]:
 
 def _profile(bench: Bench, result: ProfileResult) -> dict[str, Any]:
     return {
-        "profile": result.profile, "schedule": asdict(result.schedule), "n": len(result.pictures), "failures": result.failures,
+        "profile": result.profile, "contender": str(result.contender), "schedule": asdict(result.schedule),
+        "weights_sha256": result.pictures[0].render.weights_sha256, "n": len(result.pictures), "failures": result.failures,
         "sprite_s": _spread(result.seconds), "render_s": _spread([p.render_s for p in result.pictures]),
         "pixel_engine_s": _spread([p.sprite_s for p in result.pictures]), "flops": result.flops,
         "matmul_share": bench.share(result), "graphs": _graphs(result),
@@ -78,13 +79,13 @@ def as_markdown(bench: Bench, notes: Sequence[str]) -> str:
     """The page that a person reads."""
     ask, size = bench.ask, f"{bench.ask.width}x{bench.ask.height}"
     lines = [
-        f"# {ask.contender} on this machine", "",
+        f"# {ask.base.id} on this machine", "",
         *(f"**{note}**\n" for note in notes),
         f"{', '.join(f'{what} {value}' for what, value in bench.machine.items())}. Sprites of {size} px, one at a time.", "",
         f"- Matrix products in {bench.dtype}: {_rate(bench.matmul_flops)}, the ceiling that *share* is of.",
         f"- From no model in memory to the first picture: {bench.load_s:.1f} s.", "",
-        "| profile | steps | seconds per sprite | extremes | n | of it, pixel engine | work | share | graph |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| profile | drawn by | steps | seconds per sprite | extremes | n | of it, pixel engine | work | share | graph |",
+        "|---|---|---|---|---|---|---|---|---|---|",
         *(_speed_row(bench, result) for result in bench.profiles), "",
         "*Seconds per sprite*: the median, from the request to the checked sprite. *Work*: products and convolutions of one",
         "render. *Graph*: whether the UNet ran compiled.", "",
@@ -104,8 +105,8 @@ def _speed_row(bench: Bench, result: ProfileResult) -> str:
     seconds, schedule = result.seconds, result.schedule
     guided = f" ({schedule.guided_steps} guided)" if schedule.guided_steps < schedule.steps else ""
     cells = (
-        result.profile, f"{schedule.steps} {schedule.sampler}{guided}", f"{statistics.median(seconds):.2f}",
-        f"{min(seconds):.2f} to {max(seconds):.2f}", len(seconds),
+        result.profile, str(result.contender), f"{schedule.steps} {schedule.sampler}{guided}",
+        f"{statistics.median(seconds):.2f}", f"{min(seconds):.2f} to {max(seconds):.2f}", len(seconds),
         f"{statistics.median(p.sprite_s for p in result.pictures):.3f}",
         _operations(result.flops), f"{100 * bench.share(result):.0f} %", " and ".join(_graphs(result)),
     )  # fmt: skip
@@ -150,7 +151,7 @@ def contact_sheet(bench: Bench) -> bytes:
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     for place, result in enumerate(bench.profiles):
         top = _GAP + place * (row + _GAP)
-        title = f"{bench.ask.contender}   {result.profile}   {statistics.median(result.seconds):.2f} s a sprite"
+        title = f"{result.contender}   {result.profile}   {statistics.median(result.seconds):.2f} s a sprite"
         draw.text((_GAP, top), title, _INK, font)
         for column, p in enumerate(result.pictures[:columns]):
             left, y = _GAP + column * (_PLACE + _GAP), top + _LINE

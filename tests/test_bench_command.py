@@ -47,7 +47,7 @@ def test_a_bench_leaves_one_folder_with_page_figures_sheet_and_renders(
         enlarged = np.asarray(render.resize((256, 256), Image.Resampling.NEAREST))
         assert (np.asarray(sheet)[28:284, 8:264] == enlarged).all()
     page = (folder / "report.md").read_text()
-    assert "| draft | 6 dpmpp_2m |" in page
+    assert "| draft | tiny-sdxl | 6 dpmpp_2m |" in page
     assert "sheet.png" in page
 
 

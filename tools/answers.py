@@ -24,10 +24,10 @@ class CheckAnswer(Answer):
 
 
 class Reload(Answer):
-    """Whether a running game has shown the new picture."""
+    """How it is known whether a running game has shown the new picture."""
 
-    after_ms: int | None = None
-    reason: str
+    after_ms: int | None = Field(default=None, description="from the publish until the game held the new pixels")
+    reason: str = Field(description="one sentence")
 
 
 class AssetAnswer(Answer):
@@ -35,16 +35,18 @@ class AssetAnswer(Answer):
 
     id: str
     version: int
+    kind: str = Field(default="sprite", description="sprite, sheet or tileset")
     name: str
     path: str = Field(description="relative to the project's assets/: what Bevy's asset server takes")
     file: str = Field(description="absolute path of the PNG")
+    sidecars: list[str] = Field(default=[], description="files that go with it, relative to the project's assets/")
     width: int
     height: int
     colors: int = Field(description="how many colours it has")
     seed: int = Field(description="0 for a pixelized picture")
     checks: dict[str, CheckAnswer]
     published: bool
-    reloaded: bool | None = Field(description="null if no running game was asked")
+    reloaded: bool | None = Field(description="whether the running game has shown it; null with no game running")
     reload: Reload
 
 
@@ -128,6 +130,27 @@ class AssetList(Answer):
     assets: list[AssetSummary]
 
 
+class PublishAnswer(Answer):
+    """What publish_asset did."""
+
+    asset: AssetAnswer
+    next: str = Field(description="what to do now")
+
+
+class SetupAnswer(Answer):
+    """A Bevy project's settings, and what its game lacks."""
+
+    project: str
+    file: str = Field(description="absolute path of the settings")
+    settings: dict[str, Any] = Field(description="what is set; anything else is left to DGX-Pixels")
+    lacks: dict[str, str] = Field(description="features of bevy that the game does not ask for, and what for")
+    commands: list[str] = Field(description="to be run in the game's folder, to have them")
+    bevy_version: str = Field(description="what Cargo.toml asks for")
+    plugin: str | None = Field(description="absolute path of the reload plugin, if the game has it")
+    plugin_copied: bool
+    next: str = Field(description="what to do now")
+
+
 class ModelSummary(Answer):
     """A base model, and what it draws."""
 
@@ -137,12 +160,41 @@ class ModelSummary(Answer):
     default: bool
     ready: bool
     problem: str | None = Field(description="why it cannot be used, if it is not ready")
+    architecture: str
+    size: int = Field(description="bytes of weights")
+    sha256: str | None = Field(description="of its UNet's file; null until it was computed")
+
+
+class LoraSummary(Answer):
+    """A LoRA, which a contender puts onto a base model."""
+
+    id: str
+    licence: str
+    size: int
+    sha256: str | None
+    trigger_words: list[str] = Field(description="put these into the prompt")
+    recommended_weight: float
+    rank: int
+    naming: str
+    problem: str | None
+
+
+class VaeSummary(Answer):
+    """A VAE by itself."""
+
+    id: str
+    licence: str
+    size: int
+    sha256: str | None
+    problem: str | None
 
 
 class ModelList(Answer):
-    """All base models on this machine."""
+    """All models on this machine."""
 
-    models: list[ModelSummary]
+    models: list[ModelSummary] = Field(description="base models")
+    loras: list[LoraSummary]
+    vaes: list[VaeSummary]
 
 
 def schema_of(answer: type[Answer]) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def read_profile(profile: str) -> Profile:
 
 def sprite_request(
     contender: Contender, *, prompt: str, negative_prompt: str, name: str | None, category: str, size: int | str, variants: int,
-    colors: int | None, palette: Palette | None, transparent: bool | None, seed: int | None, profile: str, steps: int | None,
+    colors: int | None, palette: Palette | None, transparent: bool | None, seed: int | None, profile: Profile, steps: int | None,
     guidance: float | None, reference: str | None, strength: float, publish: bool, overwrite: bool,
 ) -> SpriteRequest:  # fmt: skip
     """Check and complete the arguments. Raises RequestError or ModelError with one sentence for the caller."""
@@ -115,13 +115,12 @@ def sprite_request(
         raise RequestError(str(error)) from error
     colors = colors if colors is not None else len(palette) if palette is not None else _COLORS
     _within("colors", colors, 2, 256)
-    chosen = read_profile(profile)
     return SpriteRequest(
         prompt=prompt, negative_prompt=negative_prompt.strip(), name=name, category=read_category(category),
         width=width, height=height, variants=variants, colors=colors, palette=palette,
         transparent=transparent if transparent is not None else category not in FILLS_ITS_SQUARE,
-        seed=seed if seed is not None else secrets.randbelow(2**31), model=str(contender), profile=chosen,
-        schedule=schedule_for(contender, chosen, steps, guidance), reference=reference, strength=strength,
+        seed=seed if seed is not None else secrets.randbelow(2**31), model=str(contender), profile=profile,
+        schedule=schedule_for(contender, profile, steps, guidance), reference=reference, strength=strength,
         batch=1 if seed is not None else None, graph=None, seamless=category == "tile", publish=publish,
         overwrite=overwrite,
     )  # fmt: skip
