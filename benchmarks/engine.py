@@ -34,6 +34,7 @@ def main() -> int:
     asked = parser.parse_args()
     renderer = Renderer(asked.device, compiles=False)
     sections: dict[str, list[Line]] = {}
+    who = measured_by(renderer.device)
 
     def add(title: str, lines: list[Line]) -> None:
         sections[title] = lines
@@ -47,7 +48,7 @@ def main() -> int:
         add(f"Memory over {asked.requests} mixed requests", growth(renderer, Path(folder), asked.requests))
     if asked.compile:
         add("Compiled beside the drawing", compiling(asked.device))
-    asked.out.write_text(page(sections, measured_by(renderer.device), sys.argv[1:]))
+    asked.out.write_text(page(sections, who, sys.argv[1:]))
     return 1 if any(line.kept is False for lines in sections.values() for line in lines) else 0
 
 

@@ -60,22 +60,23 @@ def main() -> None:
     """Count, measure where there is a device, write the page."""
     asked = _arguments()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    who = measured_by(device)
     with tempfile.TemporaryDirectory() as folder:
         few_steps = Lora("lcm", Path(folder) / "lcm.safetensors", "made here", 0)
         wanted = [job for job in jobs(asked.narrow, few_steps) if job.name in asked.jobs.split(",")]
         counted = count(asked.narrow, wanted)
         if device.type == "cpu" and not asked.narrow:
-            _write(asked.out, page(counted, None, measured_by(device)))
+            _write(asked.out, page(counted, None, who))
             return
         dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
         ours, plain = (random_sdxl(device, dtype, narrow=asked.narrow) for _ in range(2))
-        renderer = renderer_of(ours, wanted[0].contender.base, compiles=asked.compile)
+        renderer = renderer_of(ours, wanted[0].contender.base, asked.backend if asked.compile else None)
         random_lora(ours.unet, Path(folder), "lcm", 64, 9)
         found = Measured(matmul_rate(device, dtype), *swaps(renderer, wanted[0], Path(folder)), [])
         for batch in map(int, asked.batches.split(",")):
             for job in wanted:
                 found.cells.append(cell(renderer, plain, job, batch, asked.rounds, counted))
-                _write(asked.out, page(counted, found, measured_by(device), narrow=asked.narrow))
+                _write(asked.out, page(counted, found, who, narrow=asked.narrow))
 
 
 def _arguments() -> argparse.Namespace:
@@ -85,6 +86,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", default="best,standard,draft,draft-lcm")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--backend", default="inductor", help="torch's compiler; 'eager' only traces, and shows that this runs")
     parser.add_argument("--out", default=str(HERE / "full_size.md"), help="a file, or - for the screen")
     return parser.parse_args()
 

@@ -6,7 +6,7 @@ What takes time in a render does not hang on the values of the weights, only on 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -17,6 +17,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from dgx_pixels.models import loaded
 from dgx_pixels.models.catalogue import BaseModel, embedded
+from dgx_pixels.models.compiled import CompiledUnet
 from dgx_pixels.models.load import SDXL_CONFIG
 from dgx_pixels.models.loaded import Loaded, Shelf
 from dgx_pixels.models.renderer import Renderer
@@ -80,26 +81,26 @@ def stand_in(*, narrow: bool) -> BaseModel:
 
 
 class _Ready(Shelf):
-    """A shelf with one model, which was not read from files: the engine's own way to make a pipeline ready, and then no other."""
+    """A shelf with one model, taken in as any other, but for the files that it does not have; after that there is no other."""
 
-    def __init__(self, device: torch.device, base: BaseModel, pipeline: StableDiffusionXLPipeline, *, compiles: bool) -> None:
-        super().__init__(device, compiles=compiles)
-        with mock.patch.object(loaded, "load_pipeline", return_value=pipeline):
-            self._one = self._load(base, {"unet": "random"})
+    def __init__(self, device: torch.device, base: BaseModel, pipeline: StableDiffusionXLPipeline, backend: str | None) -> None:
+        super().__init__(device, compiles=backend is not None)
+        with (
+            mock.patch.object(loaded, "check_weights"),
+            mock.patch.object(loaded, "_digests", return_value={"unet": "random"}),
+            mock.patch.object(loaded, "load_pipeline", return_value=pipeline),
+            mock.patch.object(loaded, "CompiledUnet", partial(CompiledUnet, backend=backend or "")),
+        ):
+            self._one = super().get(base)
 
-    def get(self, base: BaseModel) -> Loaded:
+    def get(self, base: BaseModel, *_: object, **__: object) -> Loaded:
         """The one model."""
         assert base == self._one.base
         return self._one
 
 
-def renderer_of(pipeline: StableDiffusionXLPipeline, base: BaseModel, *, compiles: bool) -> Renderer:
-    """The engine with this pipeline as its model."""
-    renderer = Renderer(str(pipeline.device), compiles=compiles)
-    renderer.shelf = _Ready(pipeline.device, base, pipeline, compiles=compiles)
+def renderer_of(pipeline: StableDiffusionXLPipeline, base: BaseModel, backend: str | None) -> Renderer:
+    """The engine with this pipeline as its model, whose UNet is compiled by this backend of torch, or not at all."""
+    renderer = Renderer(str(pipeline.device), compiles=backend is not None)
+    renderer.shelf = _Ready(pipeline.device, base, pipeline, backend)
     return renderer
-
-
-def parameters(parts: Mapping[str, torch.nn.Module]) -> int:
-    """How many weights these have."""
-    return sum(weight.numel() for part in parts.values() for weight in part.parameters())
