@@ -15,7 +15,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine_cases import Line, batching, compiling, growth, invariance, overhead, swapping
+from engine_cases import Line, batching, growth, invariance, overhead, swapping
+from engine_compiled import compiling
 from measuring import measured_by
 
 from dgx_pixels.models.renderer import Renderer
