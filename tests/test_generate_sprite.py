@@ -98,6 +98,24 @@ async def test_a_tile_keeps_its_ground(client: Client[Any], game: Path) -> None:
     assert (rgba[..., 3] == 255).all()
 
 
+@pytest.mark.parametrize(("prompt", "palette", "shown"), [
+    ("a red potion", None, True), ("a red potion", "game-boy", True), ("stone floor", None, False),
+])  # fmt: skip
+async def test_a_tile_that_shows_the_key_says_so(
+    client: Client[Any], game: Path, prompt: str, palette: str | None, shown: bool
+) -> None:
+    """A thing asked for as a tile stands on the model's key colour, palette or not: a check and `next` say what to do."""
+    asked = {**QUICK, "prompt": prompt, "palette": palette, "category": "tile", "steps": 8}
+    answer = (await client.call_tool("generate_sprite", asked)).structured_content
+
+    assert answer is not None
+    (asset,) = answer["result"]["assets"]
+    assert asset["published"]
+    assert asset["checks"]["key"]["ok"] is not shown
+    assert (asset["checks"]["key"]["value"] > 0.3) is shown
+    assert ("transparent=true" in answer["next"]) is shown
+
+
 async def test_the_recipe_in_the_png_makes_it_again_and_tells_no_tales(
     client: Client[Any], settings: Settings, game: Path
 ) -> None:

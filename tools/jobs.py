@@ -195,12 +195,16 @@ def _after(result: SpriteResult) -> str:
     if failed:
         other = "another seed or prompt" if result.pixelized is None else "another size, colors, palette or canvas"
         return f"Not every sprite was published, since a check failed ({', '.join(failed)}): try {other}."
+    keyed = any("key" in a.checks and not a.checks["key"].ok for a in result.assets)
+    hint = "It still shows the colour that the model draws behind things; transparent=true cuts that out. " if keyed else ""
     if not all(a.published for a in result.assets):
-        return (
+        there = (
             "It is in the library, at `file`; to have it in a game, ask again with the Bevy project (`project`) and publish=true."
         )
+        return hint + there
     reduced = result.pixelized is not None and result.pixelized.kind == "no_grid"
-    hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. " if reduced else ""
+    if reduced:
+        hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. "
     look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
     return f"{hint}{seen_in_game(result.assets)}{look}"
 

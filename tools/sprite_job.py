@@ -13,7 +13,7 @@ from dgx_pixels.models.catalogue import ModelError
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.models.gpu import GpuLostError, QueueFullError, WorkCancelledError
 from dgx_pixels.models.render import RenderRequest
-from dgx_pixels.pixels.checks import check_sprite
+from dgx_pixels.pixels.checks import check_key, check_sprite
 from dgx_pixels.pixels.read import PictureError
 from dgx_pixels.pixels.sprite import make_sprite
 from dgx_pixels.tools.answers import SpriteResult
@@ -90,6 +90,8 @@ async def _variant(
         sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,
         transparent=request.transparent, ground=base.ground,
     )  # fmt: skip
+    if base.ground is not None and not request.transparent:
+        checks["key"] = check_key(render.pixels, base.ground)
     path = sprite_path(request.category, request.name, i + 1, request.variants)
     origin = Origin(path, request.name, request.category, request.prompt, seed, request.model)
     return await keep(services, project, sprite, origin, _recipe(request, contender, reference, seed, render), checks)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from typing import TYPE_CHECKING, get_args
 
@@ -12,6 +11,7 @@ from dgx_pixels.bevy.names import AssetNameError, Category, check_name, name_fro
 from dgx_pixels.models.catalogue import SIZES
 from dgx_pixels.models.profiles import Profile, Schedule, schedule_for
 from dgx_pixels.models.render import Graph
+from dgx_pixels.pixels.art_options import parse_size
 from dgx_pixels.pixels.palette import Palette
 
 if TYPE_CHECKING:
@@ -63,9 +63,8 @@ class SpriteRequest(BaseModel):
 
 def read_size(size: int | str) -> tuple[int, int]:
     """Width and height in pixels from 32, "32" or "32x48". Raises RequestError."""
-    match = re.fullmatch(r"\s*(\d{1,4})\s*(?:[xX]\s*(\d{1,4}))?\s*", str(size))
-    sides = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if any(side not in SIZES for side in sides):
+    sides = parse_size(size)
+    if sides is None or any(side not in SIZES for side in sides):
         allowed = ", ".join(map(str, SIZES))
         raise RequestError(f"The size {size!r} is not one of {allowed}, or WxH of these: ask for one of them.")
     return sides
