@@ -45,6 +45,7 @@ def run_bench(settings: Settings, arguments: argparse.Namespace) -> int:
         for note in notes:
             print(f"dgx-pixels: {note}", file=sys.stderr)
         bench = measure(ask, settings.device, compiles=compiles, say=_say)
+        _say("")
     except (ModelError, RequestError) as error:
         raise ToolError(str(error)) from error
     folder = settings.home / "bench" / time.strftime("%Y-%m-%d_%H-%M-%S")
