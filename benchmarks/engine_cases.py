@@ -109,7 +109,7 @@ def overhead(renderer: Renderer, rounds: int) -> list[Line]:
         wall, cores = ratio(times[name].wall, times[other].wall), ratio(times[name].cores, times[other].cores)
         found = f"{wall.text(digits=3)} of its time, {cores.text(digits=3)} of its core seconds"
         steadiest = wall if renderer.device.type == "cuda" else cores  # on a CPU others take the wall's time, too
-        lines.append(Line(what, found, steadiest.value <= 1.02))
+        lines.append(Line(what, found, steadiest.value <= 1.02 if name != "linger" else None))
     return lines
 
 
