@@ -14,6 +14,7 @@ from fastmcp.exceptions import ToolError
 
 from dgx_pixels.models.catalogue import Catalogue, ModelError
 from dgx_pixels.models.contender import for_profile, parse_contender
+from dgx_pixels.models.gpu import GpuLostError
 from dgx_pixels.models.profiles import Profile
 from dgx_pixels.server.find import NoServerError, is_running
 from dgx_pixels.server.settings import Settings
@@ -41,14 +42,14 @@ def run_bench(settings: Settings, arguments: argparse.Namespace) -> int:
         contenders = {profile: for_profile(catalogue, asked, profile) for profile in profiles}
         ask = Ask(contenders, _prompts(arguments.prompts), _count(arguments.count), width, height)
         compiles = {"auto": None, "on": True, "off": False}[settings.compile]
+        folder = _folder(settings.home)
         notes = _notes(settings)
         for note in notes:
             print(f"dgx-pixels: {note}", file=sys.stderr)
         bench = measure(ask, settings.device, compiles=compiles, say=_say)
         _say("")
-    except (ModelError, RequestError) as error:
+    except (ModelError, RequestError, GpuLostError) as error:
         raise ToolError(str(error)) from error
-    folder = settings.home / "bench" / time.strftime("%Y-%m-%d_%H-%M-%S")
     write_report(bench, folder, notes)
     if arguments.json:
         print(json.dumps({"folder": str(folder)} | as_json(bench, notes), indent=2))
@@ -56,6 +57,17 @@ def run_bench(settings: Settings, arguments: argparse.Namespace) -> int:
         print(as_markdown(bench, notes).partition("\n![")[0])
         print(f"{folder / 'report.md'}\n{folder / 'sheet.png'}")
     return 0
+
+
+def _folder(home: Path) -> Path:
+    """Where the report of now will be. Raises ToolError if it could not be written there: better now than after the measuring."""
+    try:
+        (home / "bench").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ToolError(
+            f"{home} cannot be written ({error.strerror}): set DGX_PIXELS_HOME to a folder that you can write."
+        ) from error
+    return home / "bench" / time.strftime("%Y-%m-%d_%H-%M-%S")
 
 
 def _usual_size(sizes: tuple[int, ...]) -> tuple[int, int]:

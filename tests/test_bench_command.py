@@ -82,6 +82,16 @@ def test_an_empty_prompt_file_is_refused(settings: Settings, capsys: pytest.Capt
     assert "has no prompts" in capsys.readouterr().err
 
 
+def test_a_home_that_cannot_be_written_is_told_before_anything_is_measured(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Minutes of measuring are not thrown away."""
+    settings.home.write_text("a file where a folder should be")
+
+    assert bench(settings, "--profiles", "draft", "--count", "1") == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 async def test_a_server_beside_it_is_told(serving: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever reads the figures learns that something shared the device."""
