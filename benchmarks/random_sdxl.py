@@ -6,6 +6,7 @@ What takes time in a render does not hang on the values of the weights, only on 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,11 +73,10 @@ def _tokenizer() -> CLIPTokenizer:
 
 def stand_in(*, narrow: bool) -> BaseModel:
     """What the engine is told of such a model; there are no files behind it."""
-    shown = embedded()
     side = 128 if narrow else 1024
-    return BaseModel(
-        id="random-sdxl", folder=Path("/nowhere"), licence="none", sizes=(side // 8,), render_side=side, prompt="{}",
-        negative_prompt="", ground=None, steps=shown.steps, guidance=6.0, dpm_solver=True, wrap_from=0.0,
+    return replace(
+        embedded(), id="random-sdxl", folder=Path("/nowhere"), sizes=(side // 8,), render_side=side, ground=None, wrap_from=0.0,
+        text_width=None, size=0,
     )  # fmt: skip
 
 

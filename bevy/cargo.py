@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dgx_pixels.bevy.project import BevyProject, Table, is_bevy, members, read_toml, table
+from dgx_pixels.bevy.project import BevyProject, ProjectError, Table, is_bevy, members, read_toml, table
 
 WANTED = {
     "file_watcher": "reloads what changes in assets/",
@@ -33,12 +33,15 @@ class CargoFinding:
 
 
 def look_at_cargo(project: BevyProject) -> CargoFinding:
-    """Look at what the project's packages ask of bevy. Raises ProjectError if a Cargo.toml is no TOML.
+    """Look at what the project's packages ask of bevy. Raises ProjectError if a Cargo.toml cannot be read or is no TOML.
 
     A feature counts as there if any package asks for it, be it for some targets or by one of its own features.
     """
-    root = read_toml(project.root / "Cargo.toml")
-    packages = [root, *(read_toml(file) for file in members(project.root, root))]
+    try:
+        root = read_toml(project.root / "Cargo.toml")
+        packages = [root, *(read_toml(file) for file in members(project.root, root))]
+    except OSError as error:
+        raise ProjectError(f"{error.filename} cannot be read ({error.strerror}): check it and its permissions.") from error
     specs = [spec for package in packages for spec in _specs(package)]
     features = {feature for spec in specs for feature in _features(spec)} | {f for p in packages for f in _passed_on(p)}
     lacks = tuple(name for name in WANTED if name not in features and not _BROUGHT_BY.get(name, set()) & features)

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from dgx_pixels.bevy.items import sha256
-from dgx_pixels.bevy.preflight import PublishError, plain
+from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.bevy.project import BevyProject
-from dgx_pixels.bevy.staging import PART, put, staging_of
+from dgx_pixels.bevy.staging import PART, Staging, put
 
 NAME = "dgx_pixels_reload.rs"
 # In a checkout this is a link into bevy_example/, whose build and tests keep it working; a wheel has the file itself.
@@ -21,30 +21,20 @@ def plugin_path(project: BevyProject) -> Path:
     return src / NAME
 
 
-def copy_plugin(project: BevyProject, overwrite: bool) -> bool:
-    """Copy the plugin into the game's src/; return whether the file changed. It still has to be added to the app.
+def copy_plugin(project: BevyProject, staging: Staging, overwrite: bool) -> bool:
+    """Copy the plugin into the game's src/, as the holder of the lock; return whether the file changed.
 
     Raises:
-        PublishError: there is no src/, the disk refuses, or there is another file of that name and `overwrite` is false.
+        PublishError: there is no src/, or there is another file of that name and `overwrite` is false.
+        OSError: the disk refuses; then the old file stands.
 
     """
     target = plugin_path(project)
     data = SOURCE.read_bytes()
-    try:
-        if target.is_symlink() or target.exists():
-            if target.is_file() and sha256(target.read_bytes()) == sha256(data):
-                return False
-            if target.is_symlink() or not overwrite:
-                raise PublishError(
-                    f"{target} differs from this version's plugin: ask with overwrite to replace it, or keep yours."
-                )
-        staging = staging_of(project)
-        staging.make()
-        part = staging.stage(data, PART)
-        try:
-            put(part, target)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise plain(error, target) from error
+    if target.is_symlink() or target.exists():
+        if target.is_file() and sha256(target.read_bytes()) == sha256(data):
+            return False
+        if target.is_symlink() or not overwrite:
+            raise PublishError(f"{target} is not this version's plugin: ask with overwrite to replace it, or keep yours.")
+    put(staging.stage(data, PART), target)
     return True

@@ -30,13 +30,11 @@ class BaseModel:
     """Longer side of its render in pixels; a sprite's cell is this over the sprite's longer side."""
     prompt: str
     """How a prompt is put to it, with `{}` for the user's words."""
+    texture_prompt: str
+    """The same for what is to fill the picture and continue over its edges."""
     negative_prompt: str
     ground: tuple[int, int, int] | None
     """The key colour it draws behind a sprite; None if it has to be found in the picture."""
-    steps: int
-    guidance: float
-    dpm_solver: bool
-    """Whether to sample with DPM-Solver++ rather than with the sampler in its folder."""
     wrap_from: float
     """Of a seamless picture, the share of the steps that is drawn before its edges are joined."""
 
@@ -87,7 +85,7 @@ def embedded(digests: Digests = MEMORY) -> BaseModel:
     """The model that ships with the package: 32 px sprites on any machine."""
     return BaseModel(
         id=EMBEDDED, folder=_EMBEDDED_FOLDER, licence="CC0-1.0", sizes=(32,), render_side=32, prompt="{}", negative_prompt="",
-        ground=(255, 0, 255), steps=10, guidance=3.0, dpm_solver=True,
+        ground=(255, 0, 255), texture_prompt="{}",
         wrap_from=0.5,  # joined from the start, 8x8 latents know no up and down, and bricks and planks turn to dough
         text_width=288, size=sum(f.stat().st_size for f in _EMBEDDED_FOLDER.glob("*/*.safetensors")), digests=digests,
     )  # fmt: skip

@@ -62,8 +62,9 @@ class Kind:
 def file_kind(file: Path, header: Header) -> Kind:
     """Tell what a single file holds. Raises ModelError, naming what it is, if that is not SDXL."""
     names = header.tensors
+    every = "\n".join(names)
     for pattern, kind in _OTHER_KINDS:
-        if any(re.search(pattern, name) for name in names):
+        if re.search(pattern, every, re.MULTILINE):
             raise _refusal(file, kind)
     if names and all(split_key(name) is not None for name in names):
         raise _refusal(file, "a LoRA: it belongs into loras/")
@@ -79,9 +80,7 @@ def file_kind(file: Path, header: Header) -> Kind:
     _check_unet(file, width, inputs[1])
     if not any(name.startswith((f"{prefix}label_emb.", f"{prefix}add_embedding.")) for name in names):
         raise _refusal(file, "no SDXL: its UNet takes no picture sizes")
-    if not all(
-        t.dtype in ("F16", "BF16", "F32", "F64") for n, t in names.items() if n.startswith((prefix or "\0", *PREFIXES.values()))
-    ):
+    if any(t.dtype in ("I8", "U8") or t.dtype.startswith(("F8", "F6", "F4")) for t in names.values()):
         raise _refusal(file, "in 8 bits or fewer: get it in 16 or 32 bits")
     predicted = header.metadata.get("modelspec.prediction_type", "")
     return Kind(

@@ -48,7 +48,7 @@ class Header:
 
 
 def is_pickle(file: Path) -> bool:
-    """Whether a file is a pickle (alone, or in PyTorch's zip), by its first bytes or its name's end."""
+    """Whether a file is a pickle or a zip, which PyTorch packs pickles in, by its first bytes or its name's end."""
     if file.suffix.lower() in _PICKLES:
         return True
     with file.open("rb") as f:
@@ -64,7 +64,7 @@ def read_header(file: Path) -> Header:
     try:
         if is_pickle(file):
             raise ModelError(
-                f"{file} is a pickle, which can run code when it is loaded: only .safetensors is loaded; "
+                f"{file} is a pickle or an archive, which can run code when it is loaded: only .safetensors is loaded; "
                 "get the model in that format."
             )
         return _parsed(file)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dgx_pixels.models.base_model import BaseModel
+from dgx_pixels.models.base_model import PARTS, BaseModel, part_files
 from dgx_pixels.models.digest import Digests
 from dgx_pixels.models.entries import Lora, Vae
 from dgx_pixels.models.hub_sets import KNOWN, HubModel
@@ -68,7 +68,8 @@ def _is_whole(base: BaseModel) -> bool:
         any((base.folder / part / name).exists() for name in ("tokenizer.json", "vocab.json"))
         for part in ("tokenizer", "tokenizer_2")
     )
-    return base.size > 0 and tokenizers and all((base.folder / name).exists() for name in _NEEDED)
+    weights = all(part_files(base.folder / part, base.variant) for part in PARTS)
+    return weights and tokenizers and all((base.folder / name).exists() for name in _NEEDED)
 
 
 def _main(repo: Path) -> Path | None:

@@ -18,7 +18,8 @@ from huggingface_hub import HfApi, errors, hf_hub_url
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils._headers import build_hf_headers
 
-from dgx_pixels.models.header import ModelError
+from dgx_pixels.models.card import UNKNOWN_LICENCE
+from dgx_pixels.models.header import Header, ModelError, TensorInfo
 from dgx_pixels.models.hub_sets import HubModel
 
 _SPARE = 500_000_000
@@ -58,6 +59,10 @@ class Remote:
         """Where it comes from: "org/repo@commit"."""
         return f"{self.model.repo}@{self.commit}"
 
+    def staged_in(self, staging: Path) -> Path:
+        """Where its files gather until all are there: apart from those of another commit."""
+        return staging / f"{self.model.id}-{self.commit[:12]}"
+
 
 def look_up(model: HubModel, endpoint: str | None) -> Remote:
     """Ask the hub for a model's files, sizes, digests and licence. Raises ModelError."""
@@ -73,12 +78,19 @@ def look_up(model: HubModel, endpoint: str | None) -> Remote:
         raise ModelError(f"The repository {model.repo} has no {missing[0] if missing else model.files[0]}: look at its page.")
     card = info.card_data
     licence = (card.get("license_name") if card and card.get("license") == "other" else None) or (card and card.get("license"))
-    return Remote(model, info.sha or model.revision, str(licence or model.licence), files)
+    return Remote(model, info.sha or model.revision, str(licence or model.licence or UNKNOWN_LICENCE), files)
+
+
+def remote_header(model: HubModel, file: str, endpoint: str | None) -> Header:
+    """The safetensors header of a file on the hub, of which only the beginning is fetched. Raises ModelError."""
+    with _in_our_words(model.repo):
+        found = HfApi(endpoint=endpoint).parse_safetensors_file_metadata(model.repo, file, revision=model.revision)
+    return Header({n: TensorInfo(t.dtype, tuple(t.shape)) for n, t in found.tensors.items()}, found.metadata)
 
 
 def check_space(remotes: list[Remote], staging: Path) -> None:
     """Raise ModelError if what is still to be fetched does not fit on the disk of the `staging` folder."""
-    needed = sum(f.size - _there(staging / r.model.id, f) for r in remotes for f in r.files)
+    needed = sum(f.size - _there(r.staged_in(staging), f) for r in remotes for f in r.files)
     existing = next(p for p in (staging, *staging.parents) if p.exists())
     free = shutil.disk_usage(existing).free
     if needed > free - _SPARE:
@@ -89,11 +101,12 @@ def check_space(remotes: list[Remote], staging: Path) -> None:
 
 
 def fetch(remote: Remote, staging: Path, endpoint: str | None, say: Callable[[str], None]) -> Path:
-    """Fetch a model's files into `staging/<id>/`, going on where an earlier try ended, and verify each; answers with the folder.
+    """Fetch a model's files into a folder of its commit, going on where an earlier try ended; answers with it.
 
-    Raises ModelError: the connection is lost (what has come stays, for the next try), or a file is not what the hub says.
+    Each file is verified. Raises ModelError: the connection is lost (what has come stays, for the next try), or a file is
+    not what the hub says.
     """
-    folder = staging / remote.model.id
+    folder = remote.staged_in(staging)
     for file in remote.files:
         target = folder / file.name
         if not target.exists():
@@ -107,7 +120,8 @@ def _download(remote: Remote, file: RemoteFile, target: Path, endpoint: str | No
     url = hf_hub_url(remote.model.repo, file.name, revision=remote.commit, endpoint=endpoint)
     with part.open("ab") as f:
         if f.tell() > file.size:
-            f.truncate(0)
+            f.seek(0)
+            f.truncate()
         if f.tell():
             say(f"{file.name}: going on at {f.tell() / 1e6:.0f} of {file.size / 1e6:.0f} MB")
         with _in_our_words(remote.model.repo):

@@ -8,13 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from dgx_pixels.models.base_model import PARTS
 from dgx_pixels.models.card import Card, note_of, read_card, write_card
 from dgx_pixels.models.catalogue import Catalogue
-from dgx_pixels.models.header import ModelError, read_header
-from dgx_pixels.models.hub_fetch import Remote, check_space, fetch, look_up
+from dgx_pixels.models.checkpoint_kind import file_kind
+from dgx_pixels.models.header import Header, ModelError, read_header
+from dgx_pixels.models.hub_fetch import Remote, check_space, fetch, look_up, remote_header
 from dgx_pixels.models.hub_sets import SETS, HubModel, Kind
-from dgx_pixels.models.scan import base_of_file, base_of_folder, clean_id, lora_of_file, vae_of_file
+from dgx_pixels.models.lora_kind import check_kind
+from dgx_pixels.models.scan import base_of_folder, check_vae, clean_id
 
 Say = Callable[[str], None]
 _FOLDERS: dict[Kind, str] = {"base": "checkpoints", "lora": "loras", "vae": "vae"}
@@ -27,6 +31,7 @@ _PIPELINE_FILES = (
     "tokenizer/*",
     "tokenizer_2/*",
     "*/config.json",
+    "*/*.safetensors.index.json",
 )
 
 
@@ -57,6 +62,8 @@ def add_from_hub(catalogue: Catalogue, repo: str, endpoint: str | None, say: Say
             listed = ", ".join(single) or "no .safetensors"
             raise ModelError(f"Which file of {wanted.repo}? It has {listed}: write {wanted.repo}/FILE.safetensors.")
         wanted = replace(wanted, files=(single[0],))
+    if len(wanted.files) == 1:  # a file of 7 GB that is of no use is better refused before it is fetched
+        kind_of_header(Path(wanted.files[0]), remote_header(wanted, wanted.files[0], endpoint))
     return _pull(catalogue, (wanted,), endpoint, say)[0]
 
 
@@ -101,19 +108,23 @@ def kind_of(catalogue: Catalogue, path: Path) -> Kind:
         found = base_of_folder(path.name, path, catalogue.digests)
         if found.problem is None and found.size == 0:
             raise ModelError(f"{path} has no weights in .safetensors: fetch it again.")
-        return _checked(found.problem, "base")
-    names = read_header(path).tensors
+        if found.problem is not None:
+            raise ModelError(found.problem)
+        return "base"
+    return kind_of_header(path, read_header(path))
+
+
+def kind_of_header(file: Path, header: Header) -> Kind:
+    """Tell what a single file holds from its header; of `file` only the name is used. Raises ModelError as `kind_of` does."""
+    names = header.tensors
     if any(_LORA_LIKE.search(n) for n in names):
-        return _checked(lora_of_file(path.stem, path, catalogue.digests).problem, "lora")
+        check_kind(file, header)
+        return "lora"
     if any(n.endswith("decoder.conv_in.weight") for n in names) and not any("diffusion_model." in n for n in names):
-        return _checked(vae_of_file(path.stem, path, catalogue.digests).problem, "vae")
-    return _checked(base_of_file(path.stem, path, catalogue.digests).problem, "base")
-
-
-def _checked(problem: str | None, kind: Kind) -> Kind:
-    if problem is not None:
-        raise ModelError(problem)
-    return kind
+        check_vae(file, header)
+        return "vae"
+    file_kind(file, header)
+    return "base"
 
 
 def _pull(catalogue: Catalogue, models: Sequence[HubModel], endpoint: str | None, say: Say) -> list[Path]:
@@ -125,8 +136,13 @@ def _pull(catalogue: Catalogue, models: Sequence[HubModel], endpoint: str | None
         state = "is here already" if remote.model.id in here else f"{remote.size / 1e6:,.0f} MB"
         say(f"{remote.model.id}: {remote.source}, licence {remote.licence}, {state}")
     check_space(wanted, staging)
-    for remote in wanted:
-        here[remote.model.id] = _install(catalogue, remote, fetch(remote, staging, endpoint, say), say)
+    staging.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(staging / "lock", timeout=0):
+            for remote in wanted:
+                here[remote.model.id] = _install(catalogue, remote, fetch(remote, staging, endpoint, say), say)
+    except Timeout:
+        raise ModelError("Another `dgx-pixels models` command is fetching already: wait for it to end.") from None
     return [here[model.id] for model in models]
 
 

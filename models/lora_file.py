@@ -42,8 +42,6 @@ def read_lora(file: Path, unet_config: Mapping[str, Any]) -> dict[str, LoraLayer
     """
     try:
         header = read_header(file)
-    except LoraError:
-        raise
     except ModelError as error:
         raise LoraError(str(error)) from error
     check_kind(file, header)

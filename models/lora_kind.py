@@ -17,13 +17,10 @@ from dgx_pixels.models.header import Header, ModelError
 
 ALLOWED = "Allowed are plain LoRAs and LoCons for SDXL as .safetensors, in diffusers, kohya or ComfyUI naming"
 
-_SUFFIXES = {
-    "down": (".lora_down.weight", ".lora_A.weight", ".lora_A.default.weight", ".lora.down.weight",
-             ".lora_linear_layer.down.weight", "_lora.down.weight"),
-    "up": (".lora_up.weight", ".lora_B.weight", ".lora_B.default.weight", ".lora.up.weight",
-           ".lora_linear_layer.up.weight", "_lora.up.weight"),
-    "alpha": (".alpha",),
-}  # fmt: skip
+_ENDS = re.compile(
+    r"(?:(\.lora_down|\.lora_A|\.lora_A\.default|\.lora\.down|\.lora_linear_layer\.down|_lora\.down)\.weight"
+    r"|(\.lora_up|\.lora_B|\.lora_B\.default|\.lora\.up|\.lora_linear_layer\.up|_lora\.up)\.weight|(\.alpha))$"
+)
 """How each of a layer's three tensors ends its name; `_lora.down.weight` is of diffusers' first attention processors."""
 
 _OTHER_KINDS = (
@@ -73,17 +70,17 @@ class LoraHeader:
 
 def split_key(key: str) -> tuple[str, str] | None:
     """A tensor's name as (its layer's name, "down" | "up" | "alpha"); None if it is no part of a plain LoRA."""
-    for part, suffixes in _SUFFIXES.items():
-        for suffix in suffixes:
-            if key.endswith(suffix):
-                return key.removesuffix(suffix), part
-    return None
+    match = _ENDS.search(key)
+    if match is None:
+        return None
+    return key[: match.start()], ("down", "up", "alpha")[(match.lastindex or 1) - 1]
 
 
 def check_kind(file: Path, header: Header) -> None:
     """Raise LoraError, naming the kind, unless the header is that of a plain LoRA or LoCon."""
+    names = "\n".join(header.tensors)
     for pattern, kind in _OTHER_KINDS:
-        if any(re.search(pattern, key) for key in header.tensors):
+        if re.search(pattern, names, re.MULTILINE):
             raise LoraError(f"{file.name} is {kind}. {ALLOWED}.")
     if '"use_dora": true' in header.metadata.get("lora_adapter_metadata", "") and _any_dora(header):
         raise LoraError(f"{file.name} is a DoRA. {ALLOWED}.")

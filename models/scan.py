@@ -82,11 +82,20 @@ def vae_of_file(model_id: str, file: Path, digests: Digests, page: Path | None =
     try:
         header = read_header(file)
         metadata = dict(header.metadata)
-        _check_vae(file, header)
+        check_vae(file, header)
     except ModelError as error:
         problem = str(error)
     card = read_card(file, metadata, page)
     return Vae(model_id, file, card.licence or UNKNOWN_LICENCE, file.stat().st_size, card.source, problem, digests)
+
+
+def check_vae(file: Path, header: Header) -> None:
+    """Raise ModelError unless the header is that of a VAE with SDXL's latents."""
+    shape = next((s for name in _VAE_NAMES if (s := header.shape(name)) is not None), None)
+    if shape is None:
+        raise ModelError(f"{file.name} is no VAE for SDXL: it has no decoder. Allowed are AutoencoderKL weights as .safetensors.")
+    if shape[1] != 4:
+        raise ModelError(f"{file.name} is a VAE with {shape[1]} latent channels, not one for SDXL, which has 4.")
 
 
 def _base(
@@ -98,7 +107,8 @@ def _base(
     return BaseModel(
         id=model_id, folder=folder, licence=card.licence or UNKNOWN_LICENCE, sizes=sizes or (kind.render_side,),
         render_side=kind.render_side, prompt="pixel art, {}, centered, flat plain background",
-        negative_prompt="3d render, realistic, blurry, text, watermark", ground=None, steps=25, guidance=6.0, dpm_solver=True,
+        texture_prompt="pixel art, {}, seamless texture, seen from above, filling the frame",
+        negative_prompt="3d render, realistic, blurry, text, watermark", ground=None,
         wrap_from=0.0, file=file, variant=variant, parts=kind.parts, v_prediction=kind.v_prediction, zero_snr=kind.zero_snr,
         text_width=kind.text_width, size=size, source=card.source, problem=problem, digests=digests,
     )  # fmt: skip
@@ -110,14 +120,6 @@ def _variant(folder: Path) -> str | None:
         if all(part_files(folder / part, variant) for part in PARTS):
             return variant
     return None
-
-
-def _check_vae(file: Path, header: Header) -> None:
-    shape = next((s for name in _VAE_NAMES if (s := header.shape(name)) is not None), None)
-    if shape is None:
-        raise ModelError(f"{file.name} is no VAE for SDXL: it has no decoder. Allowed are AutoencoderKL weights as .safetensors.")
-    if shape[1] != 4:
-        raise ModelError(f"{file.name} is a VAE with {shape[1]} latent channels, not one for SDXL, which has 4.")
 
 
 @lru_cache(maxsize=1024)

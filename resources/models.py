@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import asdict
+from typing import get_args
 
 from fastmcp.exceptions import ResourceError
 from fastmcp.resources import resource
 from fastmcp.server.dependencies import get_context
 
 from dgx_pixels.models.catalogue import BaseModel, Catalogue, Lora, ModelError, Vae, weights_sha256
+from dgx_pixels.models.contender import Contender
+from dgx_pixels.models.profiles import Profile, schedule_for
 
 
 def _catalogue() -> Catalogue:
@@ -54,8 +58,9 @@ def _one(catalogue: Catalogue, model_id: str) -> dict[str, object]:
 def _base(found: BaseModel) -> dict[str, object]:
     return {
         "id": found.id, "kind": "base", "architecture": "sdxl", "licence": found.licence, "size": found.size,
-        "sizes": found.sizes, "steps": found.steps, "guidance": found.guidance, "folder": str(found.folder), "parts": found.parts,
-        "v_prediction": found.v_prediction, "source": found.source, "problem": found.problem,
+        "sizes": found.sizes, "profiles": {p: asdict(schedule_for(Contender(found), p)) for p in get_args(Profile)},
+        "folder": str(found.folder), "parts": found.parts, "v_prediction": found.v_prediction, "source": found.source,
+        "problem": found.problem,
     }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from dgx_pixels.bevy.publisher import Publisher
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.gpu import GpuThread
+from dgx_pixels.models.watch import ModelsWatch
 from dgx_pixels.resources import assets, models, palettes
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.wrong_types import WrongTypes
@@ -116,9 +117,12 @@ def owners(settings: Settings, activity: Activity) -> Lifespan:
                     (settings.home / "assets", *settings.read_roots), settings.home / "models" / "matting", pictures,
                     settings.brp_port, settings.reload_wait_s,
                 )  # fmt: skip
+                watch = ModelsWatch(catalogue.folder, catalogue.read_ahead)
+                await asyncio.to_thread(watch.start)
                 try:
                     yield {"services": services, "library": library, "catalogue": catalogue}
                 finally:
+                    await asyncio.to_thread(watch.stop)
                     await jobs.close()
                     await asyncio.to_thread(pictures.shutdown, cancel_futures=True)
         finally:

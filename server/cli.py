@@ -190,12 +190,14 @@ def _models_options(models: argparse.ArgumentParser) -> None:
 
 def _init_options(init: argparse.ArgumentParser) -> None:
     none = "takes it back"
-    init.add_argument("--palette", dest="set_palette", help=f"{_PALETTE}; 'none' {none}")
-    init.add_argument("--tile-size", dest="set_tile_size", type=int, help=f"side of a tile in pixels; 0 {none}")
-    init.add_argument("--view", dest="set_view", help=f"top-down, side or isometric; 'none' {none}")
-    init.add_argument("--model", dest="set_model", help=f"the model that draws; 'none' {none}")
+    init.add_argument("--palette", dest="set_palette", metavar="PALETTE", help=f"{_PALETTE}; 'none' {none}")
+    init.add_argument("--tile-size", dest="set_tile_size", metavar="PIXELS", type=int, help=f"side of a tile in pixels; 0 {none}")
+    init.add_argument("--view", dest="set_view", metavar="VIEW", help=f"top-down, side or isometric; 'none' {none}")
+    init.add_argument("--model", dest="set_model", metavar="MODEL", help=f"the model that draws; 'none' {none}")
     init.add_argument("--meta", dest="set_meta", action=argparse.BooleanOptionalAction, help="write .meta files beside the PNGs")
-    init.add_argument("--game-port", dest="set_brp_port", type=int, help=f"where the running game answers; 0 {none}")
+    init.add_argument(
+        "--game-port", dest="set_brp_port", metavar="PORT", type=int, help=f"where the running game answers; 0 {none}"
+    )
     init.add_argument("--plugin", action="store_true", default=None, help="copy the reload plugin into the game's src/")
     init.add_argument("--overwrite", action="store_true", default=None, help="replace another version of the reload plugin")
 

@@ -62,18 +62,22 @@ def hub_of(repos: dict[str, Repo]) -> Iterator[Hub]:
                     return
                 self._send(200, json.dumps(hub.described(name)).encode(), {"Content-Type": "application/json"})
                 return
-            name, _, rest = path.removeprefix("/").partition("/resolve/")
+            name, resolve, rest = path.removeprefix("/").partition("/resolve/")
+            if not resolve:
+                self._send(404, b"", {})
+                return
             self._file(name, rest.split("/", 1)[1])
 
         def _file(self, name: str, file: str) -> None:
             repo = hub.repos[name]
             content, asked = repo.files[file], self.headers.get("Range")
             hub.ranges.append((file, asked))
-            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-            body = content[start:]
+            first, _, last = asked.removeprefix("bytes=").partition("-") if asked else ("0", "", "")
+            start, end = int(first), min(int(last), len(content) - 1) if last else len(content) - 1
+            body = content[start : end + 1]
             headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
             if asked:
-                headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+                headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
             self._send(206 if asked else 200, body, headers, cut=repo.cut.get(file))
 
         def _send(self, status: int, body: bytes, headers: dict[str, str], cut: int | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import narrow_sdxl as narrow
@@ -243,3 +244,18 @@ def test_a_lora_for_the_embedded_model_is_read(tmp_path: Path) -> None:
 
     assert read_lora(file, config).keys() == {path}
     assert describe(file, read_header(file)).text_width == embedded().text_width == config["cross_attention_dim"]
+
+
+@pytest.mark.parametrize("name", [narrow.sgm_name, narrow.kohya_name])
+def test_diffusers_own_converter_finds_the_same_modules(
+    tmp_path: Path, pipeline: StableDiffusionXLPipeline, layers: dict[str, LoraLayer], name: object
+) -> None:
+    """An independent reader of kohya's names puts each matrix of a transformer onto the module that we put it onto."""
+    chosen = {p: layer for p, layer in layers.items() if p.startswith("unet.") and "transformer_blocks" in p}
+    file = write_lora(tmp_path / "k.safetensors", chosen, name)  # type: ignore[arg-type]  # a function of the parameters
+    state, _ = StableDiffusionXLPipeline.lora_state_dict(str(file), unet_config=pipeline.unet.config, local_files_only=True)
+    save_file({key: value.contiguous() for key, value in state.items()}, tmp_path / "theirs.safetensors")
+    theirs = read_lora(tmp_path / "theirs.safetensors", pipeline.unet.config)  # in diffusers' names, the oldest of them
+
+    assert_same({path: replace(layer, scale=0.5) for path, layer in theirs.items()}, chosen)
+    assert_same(read_lora(file, pipeline.unet.config), chosen)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from filelock import FileLock
 from hub import COMMIT, Hub, Repo, hub_of
 from narrow_sdxl import diffusers_name, narrow_pipeline, write_lora
 from safetensors.torch import save_file
@@ -71,7 +72,7 @@ def catalogue_of(settings: Settings) -> Catalogue:
 def listed(settings: Settings) -> set[str]:
     """The ids of everything that is listed besides the embedded model."""
     found = catalogue_of(settings)
-    return {m.id for m in (*found.bases()[1:], *found.loras(), *found.vaes())}
+    return {*(m.id for m in found.bases()[1:]), *(m.id for m in found.loras()), *(m.id for m in found.vaes())}
 
 
 def test_pull_makes_sdxl_the_default_with_its_loras(
@@ -148,6 +149,16 @@ def test_too_small_a_disk_is_said_before_anything_is_fetched(
     assert hub.ranges == []
 
 
+def test_two_fetches_do_not_write_into_one_file(settings: Settings, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second ends at once, with one sentence."""
+    staging = settings.home / "models/.partial"
+    staging.mkdir(parents=True)
+    with FileLock(staging / "lock"):
+        assert run(settings, "pull", "sdxl", "--endpoint", hub.endpoint) == 1
+    assert "is fetching already: wait for it to end" in capsys.readouterr().err
+    assert hub.ranges == []
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -182,6 +193,19 @@ def test_add_fetches_a_repository(settings: Settings, hub: Hub, what: str, model
     assert run(settings, "add", what, "--endpoint", hub.endpoint) == 0
     assert listed(settings) == {model_id}
     assert all(m.problem is None for m in catalogue_of(settings).bases())
+
+
+def test_add_refuses_another_kind_before_fetching_it(
+    settings: Settings, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The header tells, and only the file's beginning is asked for."""
+    save_file({"lora_unet_x.lokr_w1": torch.ones(400, 400)}, tmp_path / "lokr.safetensors")
+    hub.repos["some/lokr"] = Repo({"lokr.safetensors": (tmp_path / "lokr.safetensors").read_bytes()})
+
+    assert run(settings, "add", "some/lokr", "--endpoint", hub.endpoint) == 1
+    assert "lokr.safetensors is a LoKr" in capsys.readouterr().err
+    assert all(asked is not None for _, asked in hub.ranges)
+    assert listed(settings) == set()
 
 
 @pytest.mark.parametrize(

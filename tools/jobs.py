@@ -212,6 +212,7 @@ def _after(result: SpriteResult) -> str:
 def seen_in_game(assets: Sequence[AssetAnswer]) -> str:
     """What a running game made of them, in one sentence with a space behind; nothing if none runs."""
     if all(asset.reloaded for asset in assets):
-        return f"The running game has shown it, after {max(asset.reload.after_ms or 0 for asset in assets)} ms. "
+        slowest = max(asset.reload.after_ms or 0 for asset in assets)
+        return f"The running game has the new pixels, {slowest} ms after the publish. "
     unseen = next((asset for asset in assets if asset.reloaded is False), None)
     return f"{unseen.reload.reason} " if unseen is not None else ""

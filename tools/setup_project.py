@@ -11,7 +11,7 @@ from mcp_types import TextContent, ToolAnnotations
 from pydantic import Field, ValidationError
 
 from dgx_pixels.bevy.cargo import BEVY, WANTED, look_at_cargo
-from dgx_pixels.bevy.plugin import NAME, copy_plugin
+from dgx_pixels.bevy.plugin import NAME
 from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.bevy.project import ProjectError
 from dgx_pixels.bevy.project_settings import (
@@ -100,9 +100,9 @@ def _set_up(services: Services, project: BevyProject, asked: dict[str, Any], plu
         asked_palette(services, project, asked["palette"])
     if asked["model"] not in (None, "none"):
         parse_contender(services.catalogue, asked["model"])
+    copied = services.publisher.copy_plugin(project, overwrite) if plugin else False  # first, since it may be refused
     if new != old:
         services.publisher.write_settings(project, new)
-    copied = copy_plugin(project, overwrite) if plugin else False
     return _answer(project, new, copied)
 
 

@@ -100,8 +100,9 @@ async def _variant(
 def _render_request(request: SpriteRequest, contender: Contender, reference: Reference | None, seed: int) -> RenderRequest:
     base = contender.base
     width, height = base.render_size(request.width, request.height)
+    words = base.texture_prompt if request.seamless else base.prompt
     return RenderRequest(
-        contender, request.schedule, base.prompt.format(request.prompt),
+        contender, request.schedule, words.format(request.prompt),
         ", ".join(filter(None, (request.negative_prompt, base.negative_prompt))), width, height, seed,
         wrap="xy" if request.seamless else "none", reference=reference, batch=request.batch, graph=request.graph,
     )  # fmt: skip

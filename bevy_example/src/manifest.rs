@@ -1,8 +1,11 @@
 //! The manifest of published assets, as a Bevy asset: Bevy's file watcher then reloads it like any image.
 
+use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_common_assets::json::JsonAssetPlugin;
 use serde::Deserialize;
+
+use crate::terrain::Rules;
 
 /// Where DGX-Pixels writes the manifest, relative to `assets/`.
 const PATH: &str = "manifests/dgx_pixels.json";
@@ -32,12 +35,17 @@ pub struct Entry {
     /// What the image holds.
     #[serde(default)]
     pub kind: Kind,
+    /// What it shows: `character`, `item`, `tile`, ...
+    #[serde(default)]
+    pub category: String,
     /// Pixels across, of the whole image.
     pub width: u32,
     /// Pixels down, of the whole image.
     pub height: u32,
     /// How the image is divided; a sheet and a tileset have one.
     pub atlas: Option<Atlas>,
+    /// Which tiles of a tileset fit where.
+    pub tileset: Option<Rules>,
     /// Other files that belong to the image.
     #[serde(default)]
     pub files: Vec<File>,
@@ -91,7 +99,21 @@ impl Entry {
 
 /// The handle that keeps the manifest loaded: an asset without a strong handle is dropped, and is not reloaded.
 #[derive(Resource)]
-pub struct ManifestHandle(pub Handle<Manifest>);
+struct ManifestHandle(Handle<Manifest>);
+
+/// A system parameter: the manifest, if there is one.
+#[derive(SystemParam)]
+pub struct Published<'w> {
+    handle: Res<'w, ManifestHandle>,
+    manifests: Res<'w, Assets<Manifest>>,
+}
+
+impl Published<'_> {
+    /// None if it is not loaded yet, or nothing was ever published; an asset event tells of it when it is.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.manifests.get(&self.handle.0)
+    }
+}
 
 // If nothing is published yet, Bevy logs that the file is missing, and loads it as soon as it appears.
 fn load(mut commands: Commands, server: Res<AssetServer>) {
