@@ -113,6 +113,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.init_command import run_init, run_publish
 
         return (run_init if arguments.command == "init" else run_publish)(settings, arguments)
+    if arguments.command == "bench":
+        from dgx_pixels.server.bench_command import run_bench
+
+        return run_bench(settings, arguments)
     from dgx_pixels.server.doctor import run_doctor
 
     return run_doctor(settings, as_json=arguments.json)
@@ -148,10 +152,12 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("asset", help="its id, or its path below assets/: sprites/item_red_potion.png")
     publish.add_argument("--version", type=int, help="which version; the newest if left out")
     publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
+    bench = commands.add_parser("bench", help="measure sprites on this machine, and write a report with a contact sheet")
+    _bench_options(bench)
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for command in (sprite, pixelize, init, publish, models, doctor):
+    for command in (sprite, pixelize, init, publish, models, bench, doctor):
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    for command in (serve, stdio, sprite, pixelize, init, publish, models, doctor):
+    for command in (serve, stdio, sprite, pixelize, init, publish, models, bench, doctor):
         command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
         command.add_argument(
             "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
@@ -243,6 +249,16 @@ def _pixelize_options(pixelize: argparse.ArgumentParser) -> None:
     pixelize.add_argument("--anchor", help="where it stands there: feet (bottom centre, default) or centre")
     pixelize.add_argument("--matting", action="store_true", default=None, help="tell the subject from a busy ground with a model")
     _publishing_options(pixelize)
+
+
+def _bench_options(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument("--model", help="a base model, with LoRAs as 'base+lora:weight'; the default one if left out")
+    bench.add_argument("--profiles", help="like draft,best; all three if left out")
+    bench.add_argument(
+        "--prompts", type=Path, metavar="FILE", help="a text file, one prompt a line; eight of our own if left out"
+    )
+    bench.add_argument("--count", type=int, default=8, help="pictures for each profile; default 8")
+    bench.add_argument("--size", help="32 or 32x48; 64 if the model draws it, if left out")
 
 
 def _names(text: str) -> list[str]:
