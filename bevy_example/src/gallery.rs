@@ -71,7 +71,9 @@ fn rebuild(
         None => (None, rest),
     };
     let grid = Grid::fit(view.size, largest(&rest), rest.len());
-    view.zoom = grid.zoom;
+    if view.zoom != grid.zoom {
+        view.zoom = grid.zoom; // only then, for whoever watches the view would lay out anew
+    }
     // Commands run after this system. The old sprites still hold their images while `load` below asks for the same
     // paths, so that images already in memory are not read again.
     for entity in &old {

@@ -36,6 +36,8 @@ struct Ground {
     rules: Rules,
     /// In tiles.
     size: UVec2,
+    /// Tiles of its size to the left of it: the map goes on from one tileset to the next.
+    left: i32,
 }
 
 fn divide(
@@ -69,6 +71,7 @@ fn divide(
                 atlas,
                 rules: entry.tileset.clone().unwrap_or_default(),
                 size,
+                left: index as i32 * size.x as i32,
             },
             Transform::from_translation(middle.extend(index as f32 * 0.001)),
             Visibility::default(),
@@ -115,7 +118,7 @@ fn cut(
 }
 
 fn tiles(ground: &Ground) -> TilemapChunkTileData {
-    let place = |x: u32, y: u32| ground.rules.tile_at(x as i32, y as i32, is_land);
+    let place = |x: u32, y: u32| ground.rules.tile_at(ground.left + x as i32, y as i32, is_land);
     let row = |y: u32| (0..ground.size.x).map(move |x| place(x, y).map(TileData::from_tileset_index));
     // Rows from the bottom.
     TilemapChunkTileData((0..ground.size.y).flat_map(row).collect())

@@ -13,7 +13,7 @@ pub struct HeroPlugin;
 
 impl Plugin for HeroPlugin {
     fn build(&self, app: &mut App) {
-        app.insert_resource(HeroAt(Vec2::new(144.0, 74.0)))
+        app.insert_resource(HeroAt(Vec2::new(48.0, 88.0)))
             .add_systems(Update, walk);
     }
 }

@@ -69,8 +69,8 @@ fn neighbours(x: i32, y: i32, (lower, upper): (i32, i32), land: impl Fn(i32, i32
 
 /// A map without end: land with lakes in it, the same in every run.
 pub fn is_land(x: i32, y: i32) -> bool {
-    // Heights at every fourth place, and between them the mean by distance, lie on both sides of the water's level.
-    const STEP: i32 = 4;
+    // Heights at every fifth place, and between them the mean by distance, lie on both sides of the water's level.
+    const STEP: i32 = 5;
     let height = |x: i32, y: i32| i64::from(mix(x, y) % 100);
     let (left, right) = (i64::from(x.rem_euclid(STEP)), i64::from(STEP - x.rem_euclid(STEP)));
     let (below, above) = (i64::from(y.rem_euclid(STEP)), i64::from(STEP - y.rem_euclid(STEP)));
