@@ -125,7 +125,7 @@ STATS = st.fixed_dictionaries(
 
 
 @given(st.binary() | STATS.map(lambda said: http(json.dumps({"jsonrpc": "2.0", "id": 1, "result": said}).encode())))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_answer_of_any_kind_hurts(project: BevyProject, data: bytes) -> None:
     """Random bytes, and random JSON where the stats belong, are answers like any other."""
     async with listening(reply(data)) as port:
