@@ -2,51 +2,105 @@
 
 import json
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dgx_pixels.bevy.names import Category
 from dgx_pixels.bevy.project import BevyProject
 
 MANIFEST_PATH = "manifests/dgx_pixels.json"
 """Where the manifest stands, relative to assets/: never beside PNGs, where it would break Bevy's `load_folder`."""
+SCHEMA = 2
+MOST_TILESET_BYTES = 32 << 10
+"""The manifest is read whole at each publish, and by the game at each change: what is longer belongs into a sidecar."""
+
+Kind = Literal["sprite", "sheet", "tileset"]
 
 # `#` and `://` mean something in Bevy's asset paths, and `..` would leave the folder: none of them gets through.
-AssetPath = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(/[a-z0-9_-]+)*\.png$")]
+_FOLDERS = r"[a-z0-9_-]+(/[a-z0-9_-]+)*"
+AssetPath = Annotated[str, Field(pattern=rf"^{_FOLDERS}\.png$")]
+SidecarPath = Annotated[str, Field(pattern=rf"^(manifests/[a-z0-9_]+\.(json|tsx|tmx|ron)|{_FOLDERS}\.png\.meta)$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=1)]
 
 
 class ManifestError(ValueError):
     """The manifest on disk cannot be used; the text says why and what to do."""
 
 
-class ManifestEntry(BaseModel):
-    """One published file: its path relative to assets/ (posix), size in pixels, colours used, and what made it."""
+# Unknown keys, of a later version's or the user's, are kept as they are when we write the manifest again.
+_KEEPS_UNKNOWN = ConfigDict(frozen=True, extra="allow")
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class Atlas(BaseModel):
+    """A grid of tiles as `TextureAtlasLayout::from_grid` takes it, sizes in pixels; tiles count from the top left, row by row."""
+
+    model_config = _KEEPS_UNKNOWN
+
+    tile_width: Count
+    tile_height: Count
+    columns: Count
+    rows: Count
+    padding: Literal[0] = 0
+    offset: Literal[0] = 0
+
+
+class AssetFile(BaseModel):
+    """A file beside an asset's PNG: its path relative to assets/ (posix), and the hash of its bytes."""
+
+    model_config = _KEEPS_UNKNOWN
+
+    path: SidecarPath
+    sha256: Sha256
+
+
+class ManifestEntry(BaseModel):
+    """One published asset: its PNG's path relative to assets/ (posix), size in pixels, colours used, and what made it."""
+
+    model_config = _KEEPS_UNKNOWN
 
     path: AssetPath
-    kind: Literal["sprite"] = "sprite"
+    kind: Kind = "sprite"
     id: str
-    version: Annotated[int, Field(ge=1)]
+    version: Count
     name: str
     category: Category
-    width: Annotated[int, Field(ge=1)]
-    height: Annotated[int, Field(ge=1)]
+    width: Count
+    height: Count
     colors: Annotated[int, Field(ge=0)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
     prompt: str
     seed: int
     model: str
+    atlas: Atlas | None = None
+    tileset: dict[str, Any] | None = None
+    files: tuple[AssetFile, ...] = ()
+    """The files beside the PNG; the publisher fills this in."""
+
+    @model_validator(mode="after")
+    def _kind_has_its_parts(self) -> "ManifestEntry":
+        atlas = self.atlas
+        if (atlas is None) != (self.kind == "sprite"):
+            raise ValueError("a sheet and a tileset have an atlas, a sprite has none")
+        if atlas is not None:
+            covered = (atlas.columns * atlas.tile_width, atlas.rows * atlas.tile_height)
+            if covered != (self.width, self.height):
+                raise ValueError(f"the atlas covers {covered[0]}x{covered[1]} pixels, not {self.width}x{self.height}")
+        if (self.tileset is None) != (self.kind != "tileset"):
+            raise ValueError("a tileset has a tileset block, nothing else has one")
+        if self.tileset is not None and (size := len(compact(self.tileset))) > MOST_TILESET_BYTES:
+            raise ValueError(f"the tileset block has {size:,} bytes, at most {MOST_TILESET_BYTES:,} are allowed")
+        return self
 
 
 class Manifest(BaseModel):
-    """All published files of a project, sorted by path."""
+    """All published assets of a project, sorted by path."""
 
-    # Unknown keys are refused rather than dropped: rewriting a newer version's manifest would lose them.
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _KEEPS_UNKNOWN
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
+    # Schema 1 had only sprites, without files beside them: it is read as what it is, and written as 2.
+    schema_version: Annotated[int, Field(ge=1, le=SCHEMA)] = Field(default=SCHEMA, alias="schema")
     generator: Literal["dgx-pixels"] = "dgx-pixels"
     assets: list[ManifestEntry] = []
 
@@ -55,7 +109,7 @@ def read_manifest(project: BevyProject) -> Manifest:
     """Return the project's manifest, an empty one if there is no file yet.
 
     Raises:
-        ManifestError: the file cannot be read, is no manifest, or is of another schema.
+        ManifestError: the file cannot be read, is no manifest, or is of a later schema.
 
     """
     path = project.assets / MANIFEST_PATH
@@ -78,13 +132,22 @@ def parse_manifest(data: bytes) -> Manifest:
 def with_entries(manifest: Manifest, entries: Iterable[ManifestEntry]) -> Manifest:
     """Return the manifest with `entries` in it, each in place of the entry with the same path, sorted by path."""
     by_path = {entry.path: entry for entry in (*manifest.assets, *entries)}
-    return Manifest(assets=[by_path[path] for path in sorted(by_path)])
+    return manifest.model_copy(update={"schema_version": SCHEMA, "assets": [by_path[path] for path in sorted(by_path)]})
 
 
 def to_bytes(manifest: Manifest) -> bytes:
     """Return the manifest as JSON text: the same manifest gives the same bytes, so that version control stays quiet."""
-    text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False)
-    return f"{text}\n".encode()
+    document = manifest.model_dump(mode="json", by_alias=True)
+    for asset in document["assets"]:
+        for key in ("atlas", "tileset", "files"):
+            if not asset[key]:
+                del asset[key]
+    return f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode()
+
+
+def compact(value: object) -> bytes:
+    """Return a JSON value in its shortest form, as size limits count it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _first_line(error: OSError | ValidationError) -> str:

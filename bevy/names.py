@@ -67,6 +67,11 @@ def sprite_path(category: Category, name: str, variant: int, variants: int) -> s
     return f"sprites/{category}_{check_name(name)}{suffix}.png"
 
 
+def tileset_path(name: str) -> str:
+    """Return the path, relative to assets/, of a tileset. Raises AssetNameError if the name is not allowed."""
+    return f"tiles/tile_{check_name(name)}.png"
+
+
 def _is_reserved(name: str) -> bool:
     return bool(_RESERVED_END.search(name) or _RESERVED.fullmatch(name))
 

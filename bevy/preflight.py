@@ -1,16 +1,17 @@
 """What must hold before a file is written into a project, and the plain words for what does not."""
 
 import errno
-import hashlib
 import io
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
+from pydantic import TypeAdapter, ValidationError
 
-from dgx_pixels.bevy.manifest import MANIFEST_PATH, ManifestEntry
+from dgx_pixels.bevy.items import META, MOST_SIDECAR_BYTES, MOST_SIDECARS, PublishItem, Sidecar, sha256, suffix_of
+from dgx_pixels.bevy.manifest import MANIFEST_PATH, ManifestEntry, SidecarPath
 from dgx_pixels.bevy.project import BevyProject
 
 FOLDERS = ("sprites", "tiles", "manifests")
@@ -32,14 +33,6 @@ class PublishError(RuntimeError):
     """Nothing (more) was published; the text says why and what to do."""
 
 
-@dataclass(frozen=True)
-class PublishItem:
-    """One file to publish: its manifest entry and the bytes of the PNG that the entry describes."""
-
-    entry: ManifestEntry
-    data: bytes
-
-
 def plain(error: OSError, where: Path) -> PublishError:
     """Return the error in one sentence: the file or folder it is about, what is wrong, what to do."""
     unknown = (error.strerror or type(error).__name__, "correct that")
@@ -57,13 +50,40 @@ def target_of(project: BevyProject, path: str) -> Path:
 
 
 def check_items(items: Sequence[PublishItem]) -> None:
-    """Raise PublishError unless every item is a whole PNG of its entry's size and hash, and no two share a path."""
+    """Raise PublishError unless each item is a whole PNG of its entry's size and hash, its sidecars fit, and paths differ."""
     for item in items:
         fault = _fault(item)
         if fault:
             raise PublishError(f"{item.entry.path} was not published: its data {fault}; make the image again.")
-    if len({item.entry.path for item in items}) < len(items):
-        raise PublishError("Two files of one publish have the same path: give each its own.")
+        if len(item.sidecars) > MOST_SIDECARS:
+            raise PublishError(f"{item.entry.path} has {len(item.sidecars)} files beside it: give at most {MOST_SIDECARS}.")
+        for sidecar in item.sidecars:
+            _check_sidecar(sidecar)
+    most = Counter(part.path for item in items for part in item.parts()).most_common(1)
+    if most and most[0][1] > 1:
+        raise PublishError(f"Two files of one publish have the same path, {most[0][0]}: give each its own.")
+
+
+def _check_sidecar(sidecar: Sidecar) -> None:
+    try:
+        TypeAdapter(SidecarPath).validate_python(sidecar.path)
+    except ValidationError as error:
+        fit = "manifests/NAME.json, .ron, .tsx or .tmx, with a NAME of a-z, 0-9 and _"
+        raise PublishError(f"{sidecar.path[:200]!r} cannot be a sidecar's path: use {fit}.") from error
+    if sidecar.path == MANIFEST_PATH or suffix_of(sidecar.path) == META:
+        raise PublishError(f"{sidecar.path} is written by the publisher itself: give the sidecar another name.")
+    if not 0 < len(sidecar.data) <= MOST_SIDECAR_BYTES:
+        raise PublishError(f"{sidecar.path} has {len(sidecar.data):,} bytes: give 1 to {MOST_SIDECAR_BYTES:,}.")
+
+
+def refuse_foreign(entries: Iterable[ManifestEntry], items: Sequence[PublishItem]) -> None:
+    """Raise PublishError if a sidecar of an item goes with another asset already."""
+    owners = {file.path: entry.path for entry in entries for file in entry.files}
+    for item in items:
+        for sidecar in item.sidecars:
+            owner = owners.get(sidecar.path, item.entry.path)
+            if owner != item.entry.path:
+                raise PublishError(f"assets/{sidecar.path} belongs to assets/{owner}: choose another name.")
 
 
 def _fault(item: PublishItem) -> str | None:
@@ -77,7 +97,7 @@ def _fault(item: PublishItem) -> str | None:
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return f"is no complete PNG ({error})"
-    if hashlib.sha256(item.data).hexdigest() != item.entry.sha256:
+    if sha256(item.data) != item.entry.sha256:
         return "does not have the entry's sha256"
     return None
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _LEFT_BEHIND_S = 86_400
 """A staged file of this age was left by a crash."""
 
+_DETAILS = ".details.json"
+
 _VERSION_COLUMNS = """SELECT a.id, v.version, a.project, a.path, a.kind, a.name, a.category, v.width, v.height, v.colors, v.seed,
     v.sha256, v.published, r.text AS recipe
     FROM versions v JOIN assets a ON a.id = v.asset_id JOIN recipes r ON r.id = v.recipe_id"""
@@ -70,7 +72,7 @@ class Library:
     async def add(self, new: NewVersion) -> AssetVersion:
         """Keep an image. The same project and path again is the asset's next version; the very same bytes are not kept twice."""
         staged = self._staged_names()
-        writing = asyncio.ensure_future(asyncio.to_thread(_write, staged, (new.png, new.recipe.encode())))
+        writing = asyncio.ensure_future(asyncio.to_thread(_write, staged, (new.png, new.recipe.encode(), new.details.encode())))
         try:
             await asyncio.shield(writing)  # not in the transaction: a slow disk must not keep others from the database
             return await self._add(new, staged)
@@ -81,19 +83,20 @@ class Library:
             for file in staged:
                 file.unlink(missing_ok=True)
 
-    async def _add(self, new: NewVersion, staged: tuple[Path, Path]) -> AssetVersion:
+    async def _add(self, new: NewVersion, staged: tuple[Path, Path, Path]) -> AssetVersion:
         digest = hashlib.sha256(new.png).hexdigest()
         recipe_id = hashlib.sha256(new.recipe.encode()).hexdigest()
         async with self._transaction():
             asset_id = await self._asset_id(new)
             known = await self._rows(f"{_VERSION_COLUMNS} WHERE a.id = ? ORDER BY v.version DESC LIMIT 1", asset_id)
-            if known and known[0].sha256 == digest:
+            if known and known[0].sha256 == digest and self._read_details(known[0]) == new.details:
                 return known[0]
             version = known[0].version + 1 if known else 1
             target = self.file(asset_id, version)
             target.parent.mkdir(parents=True, exist_ok=True)
             staged[0].replace(target)
             staged[1].replace(target.with_suffix(".json"))
+            staged[2].replace(target.with_suffix(_DETAILS))
             await self._db.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?)", (recipe_id, new.recipe))
             await self._db.execute(
                 "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
@@ -102,9 +105,9 @@ class Library:
         return await self.version(asset_id, version)
 
     async def _asset_id(self, new: NewVersion) -> str:
-        where = (new.project, new.path)
-        for row in await self._db.execute_fetchall("SELECT id FROM assets WHERE project = ? AND path = ?", where):
-            return str(row["id"])
+        known = await self.at_path(new.project, new.path)
+        if known is not None:
+            return known
         asset_id = uuid.uuid4().hex[:12]
         await self._db.execute(
             "INSERT INTO assets VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -116,10 +119,10 @@ class Library:
         """Where the PNG of a version lies."""
         return self._home / "assets" / asset_id / f"{version}.png"
 
-    def _staged_names(self) -> tuple[Path, Path]:
-        """Files of their own for a picture and its recipe; a rename then makes them the asset's."""
-        folder, name = self._home / "assets" / ".staging", uuid.uuid4().hex
-        return folder / f"{name}.png", folder / f"{name}.json"
+    def _staged_names(self) -> tuple[Path, Path, Path]:
+        """Files of their own for a picture, its recipe and its details; a rename then makes them the asset's."""
+        staged = self._home / "assets" / ".staging" / f"{uuid.uuid4().hex}.png"
+        return staged, staged.with_suffix(".json"), staged.with_suffix(_DETAILS)
 
     async def _rows(self, query: str, *values: str | int) -> list[AssetVersion]:
         # In one go: a statement left open over another task's BEGIN would hold an old snapshot, and SQLite refuse the write.
@@ -143,6 +146,22 @@ class Library:
             return await asyncio.to_thread(self.file(found.id, found.version).read_bytes)
         except OSError as error:
             raise LibraryError(f"The picture of asset {asset_id!r} cannot be read ({error}): generate it again.") from error
+
+    async def details(self, found: AssetVersion) -> str:
+        """The details that a version was added with; "" if there were none. Raises LibraryError if they cannot be read."""
+        try:
+            return await asyncio.to_thread(self._read_details, found)
+        except OSError as error:
+            raise LibraryError(f"What was kept of asset {found.id!r} cannot be read ({error}): generate it again.") from error
+
+    def _read_details(self, found: AssetVersion) -> str:
+        file = self.file(found.id, found.version).with_suffix(_DETAILS)
+        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+
+    async def at_path(self, project: str, path: str) -> str | None:
+        """The id of the asset that was made for `path`, relative to the project's assets/; None if there is none."""
+        found = await self._db.execute_fetchall("SELECT id FROM assets WHERE project = ? AND path = ?", (project, path))
+        return next((str(row["id"]) for row in found), None)
 
     async def newest(self, project: str | None, limit: int) -> list[AssetVersion]:
         """The newest version of each asset, newest first; of one project, or of all for None."""

@@ -16,7 +16,7 @@ class NewVersion:
     """Absolute path of the Bevy project it was made for, "" for none."""
     path: str
     """Relative to the project's `assets/`."""
-    kind: Literal["sprite"]
+    kind: Literal["sprite", "sheet", "tileset"]
     name: str
     category: str
     png: bytes
@@ -26,6 +26,8 @@ class NewVersion:
     height: int
     colors: int
     seed: int
+    details: str = ""
+    """What publishing needs besides the PNG, in the words of whoever publishes; not part of what makes it again."""
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ def owners(settings: Settings, activity: Activity) -> Lifespan:
                 services = Services(
                     library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings),
                     (settings.home / "assets", *settings.read_roots), settings.home / "models" / "matting", pictures,
+                    settings.brp_port, settings.reload_wait_s,
                 )  # fmt: skip
                 try:
                     yield {"services": services, "library": library, "catalogue": catalogue}

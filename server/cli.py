@@ -140,6 +140,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--idle-minutes", type=float, help="how long a server started by stdio stays unused (DGX_PIXELS_IDLE_MINUTES)"
         )
+        command.add_argument("--brp-port", type=int, help="where a running game answers (DGX_PIXELS_BRP_PORT, BRP_EXTRAS_PORT)")
+        command.add_argument(
+            "--reload-wait-s", type=float, help="how long to wait for a running game to show it (DGX_PIXELS_RELOAD_WAIT_S)"
+        )
         command.add_argument("--device", help="auto, cpu, cuda or cuda:N (DGX_PIXELS_DEVICE)")
         command.add_argument(
             "--read-roots", help="folders that tools may read pictures from, split by ':' (DGX_PIXELS_READ_ROOTS)"

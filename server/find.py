@@ -68,6 +68,7 @@ async def _start(settings: Settings) -> None:
         sys.executable, "-m", "dgx_pixels.server", "serve", "--ends-when-idle",
         "--home", str(settings.home), "--host", settings.host, "--port", str(settings.port),
         "--idle-minutes", str(settings.idle_minutes), "--device", settings.device,
+        "--brp-port", str(settings.brp_port), "--reload-wait-s", str(settings.reload_wait_s),
         "--read-roots", os.pathsep.join(map(str, settings.read_roots)),
     ]  # fmt: skip
     # The server serves many games: it must not take this client's project for everyone's.

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import platformdirs
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from dgx_pixels.bevy.reload import DEFAULT_PORT, DEFAULT_WAIT_S
 
 
 def _absolute(path: Path) -> Path:
@@ -33,7 +35,7 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 class Settings(BaseSettings):
     """From `DGX_PIXELS_*` in the environment, else these defaults; the command line's options come before both."""
 
-    model_config = SettingsConfigDict(env_prefix="DGX_PIXELS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="DGX_PIXELS_", frozen=True, populate_by_name=True)
 
     home: AbsolutePath = Field(default_factory=lambda: platformdirs.user_data_path("dgx-pixels", appauthor=False))
     """Where library, models and logs lie."""
@@ -48,6 +50,13 @@ class Settings(BaseSettings):
 
     read_roots: Annotated[tuple[AbsolutePath, ...], NoDecode, BeforeValidator(_split)] = ()
     """Folders that tools may read pictures from besides the project and the library; as text, split by ":" as PATH is."""
+
+    brp_port: int = Field(
+        default=DEFAULT_PORT, ge=1024, le=65535, validation_alias=AliasChoices("DGX_PIXELS_BRP_PORT", "BRP_EXTRAS_PORT")
+    )
+    """Where a running game answers the Bevy Remote Protocol; BRP_EXTRAS_PORT is what sets it in the game, too."""
+    reload_wait_s: float = Field(default=DEFAULT_WAIT_S, ge=0, le=30)
+    """How long a publish waits for the running game to show it; 0 asks no game."""
 
     @property
     def url(self) -> str:

@@ -41,9 +41,10 @@ def text_of(result: CallToolResult) -> str:
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test sees the user's settings, or the Bevy project that the tests may be run in."""
-    for name in [n for n in os.environ if n.startswith("DGX_PIXELS_")]:
+    """No test sees the user's settings, the Bevy project that the tests may be run in, or a game that runs here."""
+    for name in [n for n in os.environ if n.startswith(("DGX_PIXELS_", "BRP_EXTRAS_PORT"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("DGX_PIXELS_BRP_PORT", str(unused_port()))
     nowhere = tmp_path / "nowhere"
     nowhere.mkdir()
     monkeypatch.chdir(nowhere)
@@ -82,13 +83,18 @@ def publisher() -> Publisher:
     return Publisher()
 
 
-@pytest.fixture
-def free_port() -> int:
+def unused_port() -> int:
     """A port that nothing listens on."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port: int = s.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nothing listens on."""
+    return unused_port()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ from PIL import Image
 
 from dgx_pixels.bevy.manifest import ManifestEntry
 from dgx_pixels.bevy.project import BevyProject
-from dgx_pixels.bevy.publisher import PublishItem
+from dgx_pixels.bevy.publisher import PublishItem, Sidecar
 
 POTION = "sprites/item_potion.png"
+TILES = "tiles/tile_grass.png"
 
 
 def png(shade: int, side: int = 16) -> bytes:
@@ -40,6 +42,13 @@ def item(shade: int = 1, path: str = POTION, *, side: int = 16, data: bytes | No
         "model": "tiny-sdxl",
     }
     return PublishItem(entry=ManifestEntry.model_validate(fields | changes), data=data)
+
+
+def tileset(shade: int = 1, version: int = 1, files: tuple[tuple[str, bytes], ...] = ()) -> PublishItem:
+    """Return a tileset of four tiles with sidecars, of which each has a name below manifests/ and its bytes."""
+    grid = {"tile_width": 8, "tile_height": 8, "columns": 2, "rows": 2}
+    made = item(shade, TILES, kind="tileset", category="tile", atlas=grid, tileset={"kind": "seamless"}, version=version)
+    return replace(made, sidecars=tuple(Sidecar(f"manifests/{name}", data) for name, data in files))
 
 
 def everything(root: Path) -> dict[str, tuple[int, int]]:

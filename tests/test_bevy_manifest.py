@@ -28,6 +28,15 @@ def entry(path: str, version: int = 1) -> ManifestEntry:
     )
 
 
+GRID = {"tile_width": 8, "tile_height": 8, "columns": 2, "rows": 2}
+
+
+def sheet() -> ManifestEntry:
+    """Return the entry of a sheet of four frames."""
+    changes = {"kind": "sheet", "atlas": GRID, "files": [{"path": "manifests/a.json", "sha256": "0" * 64}]}
+    return ManifestEntry.model_validate(entry("sprites/a.png").model_dump() | changes)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> BevyProject:
     """Return a project with a folder for its manifest."""
@@ -48,7 +57,7 @@ def test_what_was_written_is_read_back(project: BevyProject) -> None:
     assert read_manifest(project) == manifest
     assert to_bytes(read_manifest(project)) == data
     document = json.loads(data)
-    assert (document["schema"], document["generator"]) == (1, "dgx-pixels")
+    assert (document["schema"], document["generator"]) == (2, "dgx-pixels")
     assert [asset["path"] for asset in document["assets"]] == ["sprites/a.png", "sprites/b.png"]
     assert data.endswith(b"}\n")
     assert "pötion".encode() in data
@@ -67,13 +76,51 @@ def test_an_entry_takes_the_place_of_its_path(project: BevyProject) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", '{"schema": 2, "assets": []}', '{"schema": 1, "future": 1}', '{"assets": [{"path": "x"}]}']
+    "text", ["", "{", '{"schema": 3, "assets": []}', '{"schema": 0}', '{"assets": [{"path": "x"}]}', '{"generator": "other"}']
 )
 def test_a_manifest_we_do_not_understand_is_refused_with_a_remedy(project: BevyProject, text: str) -> None:
     """Broken files and other schemas are never overwritten silently: the error says what to do."""
     (project.assets / MANIFEST_PATH).write_text(text)
     with pytest.raises(ManifestError, match="restore it from version control"):
         read_manifest(project)
+
+
+def test_a_manifest_of_schema_1_is_read_and_written_as_2(project: BevyProject) -> None:
+    """What the first version wrote is still the project's manifest, and says the same afterwards."""
+    old = json.loads(to_bytes(with_entries(Manifest(), [entry("sprites/a.png")]))) | {"schema": 1}
+    (project.assets / MANIFEST_PATH).write_text(json.dumps(old))
+    new = json.loads(to_bytes(with_entries(read_manifest(project), [entry("sprites/b.png")])))
+    assert new["schema"] == 2
+    assert new["assets"][0] == old["assets"][0]
+
+
+def test_keys_of_a_later_version_are_kept(project: BevyProject) -> None:
+    """What we do not know is written back as it was, wherever it stands, even if it is nothing."""
+    document = json.loads(to_bytes(with_entries(Manifest(), [sheet()]))) | {"future": [], "more": None}
+    document["assets"][0] |= {"layer": {"z": 3}, "hint": None}
+    document["assets"][0]["atlas"]["pivot"] = [0.5, 1]
+    (project.assets / MANIFEST_PATH).write_text(json.dumps(document))
+    assert json.loads(to_bytes(with_entries(read_manifest(project), []))) == document
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"kind": "sheet"}, "a sprite has none"),
+        ({"atlas": GRID}, "a sprite has none"),
+        ({"kind": "sheet", "atlas": GRID | {"columns": 3}}, "covers 24x16 pixels, not 16x16"),
+        ({"kind": "sheet", "atlas": GRID | {"padding": 1}}, "Input should be 0"),
+        ({"kind": "tileset", "atlas": GRID}, "tileset block"),
+        ({"kind": "sheet", "atlas": GRID, "tileset": {"kind": "wang16"}}, "tileset block"),
+        ({"kind": "tileset", "atlas": GRID, "tileset": {"x": "y" * 40_000}}, "40,008 bytes, at most 32,768"),
+        ({"kind": "song"}, "'sprite', 'sheet' or 'tileset'"),
+        ({"files": [{"path": "sprites/a.json", "sha256": "0" * 64}]}, "should match pattern"),
+    ],
+)
+def test_an_entry_that_does_not_fit_its_kind_is_refused(changes: dict[str, object], says: str) -> None:
+    """A grid covers its picture exactly, and each kind has its parts and no others."""
+    with pytest.raises(ValidationError, match=says):
+        ManifestEntry.model_validate(entry("sprites/a.png").model_dump() | changes)
 
 
 def test_a_manifest_that_is_a_folder_is_refused(project: BevyProject) -> None:

@@ -24,10 +24,10 @@ class CheckAnswer(Answer):
 
 
 class Reload(Answer):
-    """Whether a running game has shown the new picture."""
+    """How it is known whether a running game has shown the new picture."""
 
-    after_ms: int | None = None
-    reason: str
+    after_ms: int | None = Field(default=None, description="from the publish until the game held the new pixels")
+    reason: str = Field(description="one sentence")
 
 
 class AssetAnswer(Answer):
@@ -35,16 +35,18 @@ class AssetAnswer(Answer):
 
     id: str
     version: int
+    kind: str = Field(default="sprite", description="sprite, sheet or tileset")
     name: str
     path: str = Field(description="relative to the project's assets/: what Bevy's asset server takes")
     file: str = Field(description="absolute path of the PNG")
+    sidecars: list[str] = Field(default=[], description="files that go with it, relative to the project's assets/")
     width: int
     height: int
     colors: int = Field(description="how many colours it has")
     seed: int = Field(description="0 for a pixelized picture")
     checks: dict[str, CheckAnswer]
     published: bool
-    reloaded: bool | None = Field(description="null if no running game was asked")
+    reloaded: bool | None = Field(description="whether the running game has shown it; null with no game running")
     reload: Reload
 
 

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from dgx_pixels.bevy.items import sha256
 from dgx_pixels.bevy.manifest import ManifestEntry
 from dgx_pixels.bevy.publisher import PublishItem
 from dgx_pixels.library.records import NewVersion
 from dgx_pixels.pixels.sprite import encode_png
 from dgx_pixels.tools.answers import AssetAnswer, CheckAnswer, Reload
+from dgx_pixels.tools.details import Details
+from dgx_pixels.tools.publishing import NOT_ASKED, publish_and_confirm
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
     from pathlib import Path
 
+    from dgx_pixels.bevy.items import Sidecar
+    from dgx_pixels.bevy.manifest import Atlas, Kind
     from dgx_pixels.bevy.names import Category
     from dgx_pixels.bevy.project import BevyProject
+    from dgx_pixels.bevy.reload import Reloaded
     from dgx_pixels.library.records import AssetVersion
     from dgx_pixels.pixels.checks import Check
     from dgx_pixels.pixels.sprite import Sprite
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a sprite was made from, as manifest and library name it; a picture's has neither prompt nor model, and seed 0."""
+    """What an asset was made from, as manifest and library name it; a picture's has neither prompt nor model, and seed 0."""
 
     path: str
     """Relative to the project's `assets/`."""
@@ -38,11 +43,18 @@ class Origin:
     prompt: str = ""
     seed: int = 0
     model: str = ""
+    kind: Kind = "sprite"
+    atlas: Atlas | None = None
+    """The grid of a sheet or tileset."""
+    tileset: dict[str, Any] | None = None
+    """What the manifest says of a tileset's tiles."""
+    sidecars: tuple[Sidecar, ...] = ()
+    """Files that are published with it."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """One finished sprite, kept in the library."""
+    """One finished asset, kept in the library."""
 
     asset: AssetVersion
     origin: Origin
@@ -74,52 +86,68 @@ async def keep(
     png = await asyncio.to_thread(encode_png, sprite, text)
     height, width = sprite.rgba.shape[:2]
     asset = await services.library.add(NewVersion(
-        project=str(project.root) if project else "", path=origin.path, kind="sprite", name=origin.name,
+        project=str(project.root) if project else "", path=origin.path, kind=origin.kind, name=origin.name,
         category=origin.category, png=png, recipe=text, width=width, height=height, colors=len(sprite.palette), seed=origin.seed,
+        details=_details(origin, checks),
     ))  # fmt: skip
     return Finished(asset, origin, services.library.file(asset.id, asset.version), png, checks)
+
+
+def _details(origin: Origin, checks: dict[str, Check]) -> str:
+    return Details(
+        kind=origin.kind, prompt=origin.prompt, model=origin.model, atlas=origin.atlas, tileset=origin.tileset,
+        sidecars={sidecar.path: sidecar.data.decode() for sidecar in origin.sidecars},
+        checks={name: CheckAnswer(**asdict(check)) for name, check in checks.items()},
+    ).model_dump_json()  # fmt: skip
 
 
 async def publish(
     services: Services, project: BevyProject | None, made: Sequence[Finished], *, wanted: bool, overwrite: bool
 ) -> list[AssetAnswer]:
-    """Publish what may be published, together and to its end, and answer for all. Raises PublishError and LibraryError."""
+    """Publish what may be published, together and to its end, and answer for all, with what a running game made of them.
+
+    Raises PublishError and LibraryError.
+    """
     good = [m for m in made if m.publishable] if project is not None and wanted else []
+    answers: dict[str, Reloaded] = {}
     if project is not None and good:
-        await _to_its_end(_publish(services, project, good, overwrite))
-    return [_answer(m, project if m in good else None) for m in made]
+        answers = await _to_its_end(_publish(services, project, good, overwrite))
+    return [_answer(m, project if m in good else None, answers.get(m.asset.path, NOT_ASKED)) for m in made]
 
 
-async def _to_its_end(publishing: Coroutine[Any, Any, None]) -> None:
+async def _to_its_end(publishing: Coroutine[Any, Any, dict[str, Reloaded]]) -> dict[str, Reloaded]:
     """Await what must not be left half done: a cancel that comes once it has begun comes too late."""
     task = asyncio.create_task(publishing)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await task
+        return await task
 
 
-async def _publish(services: Services, project: BevyProject, good: Sequence[Finished], overwrite: bool) -> None:
-    items = [PublishItem(_entry(m), m.png) for m in good]
-    await asyncio.to_thread(services.publisher.publish, project, items, overwrite)
-    await services.library.mark_published((m.asset.id, m.asset.version) for m in good)
+async def _publish(services: Services, project: BevyProject, good: Sequence[Finished], overwrite: bool) -> dict[str, Reloaded]:
+    items = [PublishItem(_entry(m), m.png, m.origin.sidecars) for m in good]
+    confirmed = await publish_and_confirm(services, project, items, overwrite)
+    ours = [(m.asset.id, m.asset.version) for m in good if m.asset.project == str(project.root)]
+    await services.library.mark_published(ours)
+    return confirmed
 
 
 def _entry(made: Finished) -> ManifestEntry:
     asset, origin = made.asset, made.origin
     return ManifestEntry(
-        path=asset.path, id=asset.id, version=asset.version, name=asset.name, category=origin.category, width=asset.width,
-        height=asset.height, colors=asset.colors, sha256=hashlib.sha256(made.png).hexdigest(), prompt=origin.prompt,
-        seed=asset.seed, model=origin.model,
+        path=asset.path, kind=origin.kind, id=asset.id, version=asset.version, name=asset.name, category=origin.category,
+        width=asset.width, height=asset.height, colors=asset.colors, sha256=sha256(made.png), prompt=origin.prompt,
+        seed=asset.seed, model=origin.model, atlas=origin.atlas, tileset=origin.tileset,
     )  # fmt: skip
 
 
-def _answer(made: Finished, published_in: BevyProject | None) -> AssetAnswer:
-    asset = made.asset
+def _answer(made: Finished, published_in: BevyProject | None, reload: Reloaded) -> AssetAnswer:
+    asset, origin = made.asset, made.origin
     file = made.file if published_in is None else published_in.assets / asset.path
     return AssetAnswer(
-        id=asset.id, version=asset.version, name=asset.name, path=asset.path, file=str(file), width=asset.width,
-        height=asset.height, colors=asset.colors, seed=asset.seed,
-        checks={name: CheckAnswer(ok=c.ok, value=c.value, blocks=c.blocks) for name, c in made.checks.items()},
-        published=published_in is not None, reloaded=None, reload=Reload(reason="no running game was asked"),
+        id=asset.id, version=asset.version, kind=origin.kind, name=asset.name, path=asset.path, file=str(file),
+        sidecars=[sidecar.path for sidecar in origin.sidecars], width=asset.width, height=asset.height, colors=asset.colors,
+        seed=asset.seed, checks={name: CheckAnswer(**asdict(check)) for name, check in made.checks.items()},
+        published=published_in is not None, reloaded=reload.reloaded,
+        reload=Reload(after_ms=reload.after_ms, reason=reload.reason),
     )  # fmt: skip

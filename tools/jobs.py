@@ -6,12 +6,12 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
-from dgx_pixels.tools.answers import JobAnswer, Progress, SpriteResult
+from dgx_pixels.tools.answers import AssetAnswer, JobAnswer, Progress, SpriteResult
 
 logger = logging.getLogger(__name__)
 
@@ -188,4 +188,13 @@ def _after(result: SpriteResult) -> str:
         )
     reduced = result.pixelized is not None and result.pixelized.kind == "no_grid"
     hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. " if reduced else ""
-    return f'{hint}Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
+    look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
+    return f"{hint}{_seen_in_game(result.assets)}{look}"
+
+
+def _seen_in_game(assets: Sequence[AssetAnswer]) -> str:
+    """What a running game made of them, in one sentence with a space behind; nothing if none runs."""
+    if all(asset.reloaded for asset in assets):
+        return f"The running game has shown it, after {max(asset.reload.after_ms or 0 for asset in assets)} ms. "
+    unseen = next((asset for asset in assets if asset.reloaded is False), None)
+    return f"{unseen.reload.reason} " if unseen is not None else ""

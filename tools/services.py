@@ -13,6 +13,7 @@ from fastmcp.exceptions import ToolError
 from fastmcp.server.dependencies import get_context, get_http_headers
 
 from dgx_pixels.bevy.project import BevyProject, ProjectError, open_project
+from dgx_pixels.bevy.reload import DEFAULT_PORT, DEFAULT_WAIT_S
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -45,6 +46,10 @@ class Services:
     """The folder of the matting model's file."""
     pictures: Executor
     """One thread for work on pictures, which may each take much memory."""
+    brp_port: int = DEFAULT_PORT
+    """Where a running game answers, unless its project's settings say otherwise."""
+    reload_wait_s: float = DEFAULT_WAIT_S
+    """Seconds to wait after a publish until a running game has shown it; 0 asks none."""
 
 
 def _services() -> Services:

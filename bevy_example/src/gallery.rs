@@ -1,4 +1,4 @@
-//! Every sprite of the manifest in a grid, each pixel drawn as a square of whole screen pixels.
+//! Every published sprite and sheet in a grid.
 //!
 //! A changed image needs nothing from us: Bevy reloads it behind its handle. A changed manifest (a sprite is new, or
 //! has another size) means a new grid.
@@ -7,12 +7,14 @@ use bevy::prelude::*;
 use bevy::sprite::Anchor;
 use bevy::window::WindowResized;
 
-use crate::manifest::{ManifestHandle, SpriteManifest};
+use crate::animation::Animation;
+use crate::manifest::{Entry, Kind, Manifest, ManifestHandle};
+use crate::view::View;
 
-/// Free screen pixels around each sprite.
-const GAP: u32 = 8;
-/// A sprite alone in the window is drawn at most this many times its size.
-const MAX_SCALE: u32 = 8;
+/// Free pixels of the art around each sprite.
+const GAP: u32 = 4;
+/// A sprite alone in the view is drawn at most this many times its size.
+const MAX_ZOOM: u32 = 4;
 
 /// Draws the grid and draws it again when the manifest or the window's size changes.
 pub struct GalleryPlugin;
@@ -20,96 +22,124 @@ pub struct GalleryPlugin;
 impl Plugin for GalleryPlugin {
     fn build(&self, app: &mut App) {
         // Eager: both conditions run each frame, so that each has read its messages and none fires late.
-        let changed = on_message::<AssetEvent<SpriteManifest>>.or_eager(on_message::<WindowResized>);
-        app.insert_resource(ClearColor(Color::srgb_u8(34, 32, 52)))
-            .add_systems(Startup, spawn_camera)
-            .add_systems(Update, rebuild.run_if(changed));
+        let changed = on_message::<AssetEvent<Manifest>>.or_eager(on_message::<WindowResized>);
+        app.register_type::<Shown>()
+            .add_message::<WindowResized>() // there is none of its own without a window
+            .add_systems(PostUpdate, rebuild.run_if(changed));
     }
 }
 
-/// Marks what belongs to the grid, so that a new grid can remove the old one.
-#[derive(Component)]
-struct GalleryItem;
-
-fn spawn_camera(mut commands: Commands) {
-    // Multisampling smooths edges; pixel art wants them sharp.
-    commands.spawn((Camera2d, Msaa::Off));
+/// Where an asset of the project is seen, in screen pixels from the upper left corner: so that whoever looks at a
+/// screenshot can find it. Read by `world.query` with the component `bevy_example::gallery::Shown`.
+#[derive(Component, Reflect, Debug)]
+#[reflect(Component)]
+pub struct Shown {
+    /// Relative to `assets/`.
+    pub path: String,
+    /// From the left.
+    pub x: u32,
+    /// From the top.
+    pub y: u32,
+    /// Pixels of the art across.
+    pub width: u32,
+    /// Pixels of the art down.
+    pub height: u32,
+    /// Screen pixels across one pixel of the art.
+    pub zoom: u32,
 }
 
 fn rebuild(
     mut commands: Commands,
     server: Res<AssetServer>,
     handle: Res<ManifestHandle>,
-    manifests: Res<Assets<SpriteManifest>>,
-    window: Single<&Window>,
-    old: Query<Entity, With<GalleryItem>>,
+    manifests: Res<Assets<Manifest>>,
+    mut layouts: ResMut<Assets<TextureAtlasLayout>>,
+    mut view: ResMut<View>,
+    old: Query<Entity, With<Shown>>,
 ) {
     // Not loaded yet, or never published: the next asset event calls us again.
     let Some(manifest) = manifests.get(&handle.0) else {
         return;
     };
+    let entries: Vec<&Entry> = manifest.assets.iter().filter(|entry| is_shown(entry)).collect();
+    let grid = Grid::fit(view.size, largest(&entries), entries.len());
+    view.zoom = grid.zoom;
     // Commands run after this system. The old sprites still hold their images while `load` below asks for the same
     // paths, so that images already in memory are not read again.
     for entity in &old {
         commands.entity(entity).despawn();
     }
-    let view = window.resolution.size().as_uvec2();
-    let grid = Grid::fit(view, largest(manifest), manifest.assets.len());
-    for (index, entry) in manifest.assets.iter().enumerate() {
-        let size = UVec2::new(entry.width, entry.height) * grid.scale;
-        commands.spawn((
-            GalleryItem,
+    for (index, entry) in entries.into_iter().enumerate() {
+        let at = grid.top_left(index);
+        let size = entry.shown();
+        let mut item = commands.spawn((
             Name::new(entry.path.clone()),
-            Sprite {
-                image: server.load(&entry.path),
-                custom_size: Some(size.as_vec2()),
-                ..default()
+            Shown {
+                path: entry.path.clone(),
+                x: at.x,
+                y: at.y,
+                width: size.x,
+                height: size.y,
+                zoom: grid.zoom,
             },
             // From the top left corner, whole sizes give whole positions; from the centre, odd ones give halves.
             Anchor::TOP_LEFT,
-            Transform::from_translation(grid.top_left(index, view).extend(0.0)),
+            Transform::from_translation(view.to_world(at).extend(1.0)),
         ));
+        let image = server.load(&entry.path);
+        match entry.atlas {
+            Some(atlas) if entry.kind == Kind::Sheet => {
+                let layout = TextureAtlasLayout::from_grid(size, atlas.columns, atlas.rows, None, None);
+                item.insert((
+                    Sprite::from_atlas_image(image, layouts.add(layout).into()),
+                    Animation::new(&server, entry),
+                ));
+            }
+            _ => {
+                item.insert(Sprite::from_image(image));
+            }
+        }
     }
-    info!("showing {} sprites at scale {}", manifest.assets.len(), grid.scale);
 }
 
-fn largest(manifest: &SpriteManifest) -> UVec2 {
-    manifest.assets.iter().fold(UVec2::ONE, |size, entry| {
-        size.max(UVec2::new(entry.width, entry.height))
-    })
+fn is_shown(entry: &Entry) -> bool {
+    matches!((entry.kind, entry.atlas), (Kind::Sprite, _) | (Kind::Sheet, Some(_)))
+}
+
+fn largest(entries: &[&Entry]) -> UVec2 {
+    entries.iter().fold(UVec2::ONE, |size, entry| size.max(entry.shown()))
 }
 
 /// Equal cells, in rows from the top left.
 #[derive(Debug, PartialEq)]
 struct Grid {
-    /// One scale for all, so that all pixels look the same size.
-    scale: u32,
+    /// One zoom for all, so that all pixels look the same size.
+    zoom: u32,
     columns: u32,
+    /// In screen pixels.
     cell: UVec2,
 }
 
 impl Grid {
-    /// The largest whole scale at which `count` sprites of up to `largest` pixels fit into `view`; 1 if none does.
+    /// The largest whole zoom at which `count` sprites of up to `largest` pixels fit into `view`; 1 if none does.
     fn fit(view: UVec2, largest: UVec2, count: usize) -> Self {
-        let at = |scale: u32| {
-            let cell: UVec2 = largest * scale + GAP;
+        let at = |zoom: u32| {
+            let cell: UVec2 = (largest + GAP) * zoom;
             let columns = (view.x / cell.x).max(1);
-            Self { scale, columns, cell }
+            Self { zoom, columns, cell }
         };
         let fits = |grid: &Self| {
             let rows = u32::try_from(count).unwrap_or(u32::MAX).div_ceil(grid.columns);
             grid.cell.x <= view.x && grid.cell.y.saturating_mul(rows) <= view.y
         };
-        (1..=MAX_SCALE).rev().map(at).find(fits).unwrap_or_else(|| at(1))
+        (1..=MAX_ZOOM).rev().map(at).find(fits).unwrap_or_else(|| at(1))
     }
 
-    /// The top left corner of a cell's sprite. Bevy's origin is the middle of the view, and y points up.
-    fn top_left(&self, index: usize, view: UVec2) -> Vec2 {
+    /// The top left corner of a cell's sprite, in screen pixels.
+    fn top_left(&self, index: usize) -> UVec2 {
         let index = index as u32;
         let cell = UVec2::new(index % self.columns, index / self.columns);
-        let from_corner = (cell * self.cell + GAP / 2).as_vec2();
-        let corner = view.as_vec2() / 2.0;
-        Vec2::new(from_corner.x - corner.x, corner.y - from_corner.y)
+        cell * self.cell + GAP / 2 * self.zoom
     }
 }
 
@@ -121,26 +151,29 @@ mod tests {
 
     #[test]
     fn a_lone_sprite_is_drawn_large() {
-        assert_eq!(Grid::fit(VIEW, UVec2::splat(32), 1).scale, MAX_SCALE);
+        assert_eq!(Grid::fit(VIEW, UVec2::splat(32), 1).zoom, MAX_ZOOM);
     }
 
     #[test]
-    fn many_sprites_all_fit_into_the_window() {
+    fn many_sprites_all_fit_into_the_view() {
         let grid = Grid::fit(VIEW, UVec2::splat(32), 200);
-        let last = grid.top_left(199, VIEW);
-        let size = (32 * grid.scale) as f32;
-        assert!(last.x + size <= 640.0 && last.y - size >= -360.0, "{grid:?}");
+        let end = grid.top_left(199) + 32 * grid.zoom;
+        assert!(end.cmple(VIEW).all(), "{grid:?}");
     }
 
     #[test]
     fn too_many_sprites_are_drawn_at_their_own_size() {
-        assert_eq!(Grid::fit(VIEW, UVec2::splat(64), 5000).scale, 1);
+        assert_eq!(Grid::fit(VIEW, UVec2::splat(64), 5000).zoom, 1);
     }
 
     #[test]
     fn a_sprite_starts_on_a_whole_pixel_of_a_window_with_odd_sides() {
-        let view = UVec2::new(1001, 701);
-        let start = Grid::fit(view, UVec2::splat(16), 3).top_left(1, view) + view.as_vec2() / 2.0;
+        let view = View {
+            size: UVec2::new(1001, 701),
+            zoom: 1,
+        };
+        let at = Grid::fit(view.size, UVec2::splat(16), 3).top_left(1);
+        let start = view.to_world(at) + view.size.as_vec2() / 2.0;
         assert_eq!(start, start.floor());
     }
 }

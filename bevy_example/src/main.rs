@@ -1,31 +1,44 @@
-//! A small Bevy game that shows every sprite DGX-Pixels published into its `assets/`, and reloads what changes.
+//! A small Bevy game that shows what DGX-Pixels published into its `assets/`, and reloads what changes.
 //!
-//! Each idea is one plugin: [`manifest`] knows which sprites there are, [`gallery`] draws them.
+//! Each idea is one plugin: [`manifest`] knows which assets there are, [`gallery`] draws sprites, [`animation`] moves
+//! those that are sheets, [`ground`] lays a tile map of the tilesets, [`view`] is the camera, [`mode`] says where to
+//! draw, and [`dgx_pixels_reload`] tells DGX-Pixels what was loaded.
 
+mod animation;
+mod dgx_pixels_reload;
 mod gallery;
+mod ground;
 mod manifest;
+mod mode;
+mod shutdown;
+mod view;
 
 use bevy::prelude::*;
-use bevy::window::WindowResolution;
+
+use crate::mode::Mode;
 
 fn main() -> AppExit {
-    // One logical pixel is one screen pixel, also on a high-density display: sprites keep whole pixels.
-    let resolution = WindowResolution::new(1280, 720).with_scale_factor_override(1.0);
-    let window = Window {
-        title: "DGX-Pixels gallery".into(),
-        resolution,
-        ..default()
+    let mode = match Mode::asked() {
+        Ok(mode) => mode,
+        Err(error) => {
+            eprintln!("{error}");
+            return AppExit::from_code(2);
+        }
     };
-    App::new()
-        .add_plugins(
-            DefaultPlugins
-                // Nearest sampling: Bevy's default is linear, which blurs pixel art.
-                .set(ImagePlugin::default_nearest())
-                .set(WindowPlugin {
-                    primary_window: Some(window),
-                    ..default()
-                }),
-        )
-        .add_plugins((manifest::ManifestPlugin, gallery::GalleryPlugin))
-        .run()
+    let mut app = App::new();
+    app.add_plugins((
+        mode,
+        dgx_pixels_reload::DgxPixelsReloadPlugin,
+        manifest::ManifestPlugin,
+        view::ViewPlugin {
+            offscreen: mode == Mode::Offscreen,
+        },
+        gallery::GalleryPlugin,
+        animation::AnimationPlugin,
+        ground::GroundPlugin,
+    ));
+    if mode == Mode::Assets {
+        app.add_plugins(shutdown::ShutdownPlugin);
+    }
+    app.run()
 }

@@ -1,7 +1,7 @@
-//! The manifest of published sprites, as a Bevy asset: Bevy's file watcher then reloads it like any image.
+//! The manifest of published assets, as a Bevy asset: Bevy's file watcher then reloads it like any image.
 
-use bevy::asset::{AssetLoader, LoadContext, io::Reader};
 use bevy::prelude::*;
+use bevy_common_assets::json::JsonAssetPlugin;
 use serde::Deserialize;
 
 /// Where DGX-Pixels writes the manifest, relative to `assets/`.
@@ -12,61 +12,90 @@ pub struct ManifestPlugin;
 
 impl Plugin for ManifestPlugin {
     fn build(&self, app: &mut App) {
-        app.init_asset::<SpriteManifest>()
-            .init_asset_loader::<ManifestLoader>()
+        app.add_plugins(JsonAssetPlugin::<Manifest>::new(&["json"]))
             .add_systems(Startup, load);
     }
 }
 
-/// All published sprites. The file says more about each (prompt, seed, model); serde skips what no field asks for.
+/// All published assets. The file says more about each (prompt, seed, model); serde skips what no field asks for.
 #[derive(Asset, TypePath, Deserialize)]
-pub struct SpriteManifest {
+pub struct Manifest {
     /// Sorted by path.
-    pub assets: Vec<SpriteEntry>,
+    pub assets: Vec<Entry>,
 }
 
-/// One published sprite.
-#[derive(Deserialize)]
-pub struct SpriteEntry {
+/// One published image.
+#[derive(Deserialize, Clone, Debug)]
+pub struct Entry {
     /// Relative to `assets/`, so that `AssetServer::load` takes it as it is.
     pub path: String,
-    /// Pixels across.
+    /// What the image holds.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Pixels across, of the whole image.
     pub width: u32,
-    /// Pixels down.
+    /// Pixels down, of the whole image.
     pub height: u32,
+    /// How the image is divided; a sheet and a tileset have one.
+    pub atlas: Option<Atlas>,
+    /// Other files that belong to the image.
+    #[serde(default)]
+    pub files: Vec<File>,
+}
+
+/// What an image holds.
+#[derive(Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// One picture.
+    #[default]
+    Sprite,
+    /// The frames of an animation.
+    Sheet,
+    /// Tiles of a map.
+    Tileset,
+    /// Something that a later version of DGX-Pixels writes, and this game does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A grid over the image: tiles, or frames, from left to right and top to bottom.
+#[derive(Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Atlas {
+    /// Pixels across one tile.
+    pub tile_width: u32,
+    /// Pixels down one tile.
+    pub tile_height: u32,
+    /// Tiles across.
+    pub columns: u32,
+    /// Tiles down.
+    pub rows: u32,
+}
+
+/// A file beside the image, relative to `assets/`.
+#[derive(Deserialize, Clone, Debug)]
+pub struct File {
+    /// Relative to `assets/`.
+    pub path: String,
+}
+
+impl Entry {
+    /// The size of what is seen at a time: of one frame of a sheet, of the whole picture otherwise.
+    pub fn shown(&self) -> UVec2 {
+        match self.atlas {
+            Some(atlas) if self.kind == Kind::Sheet => UVec2::new(atlas.tile_width, atlas.tile_height),
+            _ => UVec2::new(self.width, self.height),
+        }
+    }
 }
 
 /// The handle that keeps the manifest loaded: an asset without a strong handle is dropped, and is not reloaded.
 #[derive(Resource)]
-pub struct ManifestHandle(pub Handle<SpriteManifest>);
+pub struct ManifestHandle(pub Handle<Manifest>);
 
 // If nothing is published yet, Bevy logs that the file is missing, and loads it as soon as it appears.
 fn load(mut commands: Commands, server: Res<AssetServer>) {
     commands.insert_resource(ManifestHandle(server.load(PATH)));
-}
-
-#[derive(Default, TypePath)]
-struct ManifestLoader;
-
-impl AssetLoader for ManifestLoader {
-    type Asset = SpriteManifest;
-    type Settings = ();
-    type Error = BevyError;
-
-    async fn load(
-        &self,
-        reader: &mut dyn Reader,
-        _settings: &(),
-        _context: &mut LoadContext<'_>,
-    ) -> Result<SpriteManifest, BevyError> {
-        let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes).await?;
-        Ok(serde_json::from_slice(&bytes)?)
-    }
-
-    fn extensions(&self) -> &[&str] {
-        &["json"]
-    }
 }
 
 #[cfg(test)]
@@ -99,7 +128,7 @@ mod tests {
         while Instant::now() < deadline {
             app.update();
             let handle = app.world().get_resource::<ManifestHandle>();
-            let manifest = handle.and_then(|handle| app.world().resource::<Assets<SpriteManifest>>().get(&handle.0));
+            let manifest = handle.and_then(|handle| app.world().resource::<Assets<Manifest>>().get(&handle.0));
             if manifest.is_some_and(|manifest| manifest.assets.len() == count) {
                 return;
             }
