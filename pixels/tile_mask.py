@@ -49,7 +49,7 @@ def edge_shape(kind: Kind, side: int, transition: Transition, seed: int) -> Edge
         raise ValueError(f"A tile of {side} px cannot be halved: its side must be even, and at least 8.")
     dither = max(3, side // 4) if transition == "soft" else 0
     amplitude = 0.0 if transition == "hard" else 0.5 if side < 12 else 0.09 * side + 0.4
-    waver = _waver(side, seed)
+    waver = _waver(side, seed, 5 if SHAPES[kind] == 2 else 8)
     surface = np.rint(max(2, round(_COVER * side)) + amplitude * waver[side // 2]).astype(np.intp)
     if SHAPES[kind] == 2:
         radius = max(0, min(side // 2 - BAND, round(0.36 * side)))
@@ -122,10 +122,10 @@ def _disk(radius: int) -> NDArray[np.uint8]:
     return (across**2 + across[:, None] ** 2 <= radius * (radius + 1)).astype(np.uint8)
 
 
-def _waver(side: int, seed: int) -> NDArray[np.float64]:
-    """Smooth noise from -1 to 1 that continues over its own edges: a few waves, none shorter than about 5 px."""
+def _waver(side: int, seed: int, shortest: int) -> NDArray[np.float64]:
+    """Smooth noise from -1 to 1 that continues over its own edges: a few waves, none much shorter than so many pixels."""
     random = np.random.default_rng(seed)
-    most = max(1, side // 5)
+    most = max(1, side // shortest)
     y, x = np.indices((side, side)) * (2 * np.pi / side)
     total = np.zeros((side, side))
     for down in range(-most, most + 1):

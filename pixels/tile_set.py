@@ -13,7 +13,7 @@ from dgx_pixels.pixels.tile_layout import Kind, Layout, Pair, edges_of, make_lay
 from dgx_pixels.pixels.tile_mask import Transition, edge_shape
 from dgx_pixels.pixels.tile_paint import Material, atlas_of, make_materials, paint_tiles
 from dgx_pixels.pixels.tile_proof import Proof, prove
-from dgx_pixels.pixels.tile_texture import Texture, calmest, difference, fit_period, vary
+from dgx_pixels.pixels.tile_texture import Texture, calmest, difference, enlivened, fit_period, vary
 
 TOO_LIKE: Final = 0.045
 """Terrains that differ by less (see `tile_texture.difference`) cannot be told apart on a map."""
@@ -63,7 +63,7 @@ def make_textures(renders: Sequence[Texture], side: int, seed: int) -> tuple[Tex
 
     All variants have the border of the first, and so border on each other in any order.
     """
-    first = calmest(fit_period(renders[0], side, seed))
+    first = calmest(enlivened(fit_period(renders[0], side, seed)))
     others = [fit_period(render, side, seed + i) for i, render in enumerate(renders[1:], start=1)]
     return (first, *(vary(first, other, seed + i) for i, other in enumerate(others, start=1)))
 

@@ -21,6 +21,10 @@ _DIFFERENT: Final = 0.6
 _CALM: Final = 0.9
 """Of the usual step from line to line, what a step over a tile's edge should be: one that is much less shows, too."""
 
+_LIVELY: Final = 0.022
+"""Spread of the lightness, in OKLab, of a texture that is seen."""
+_MOST_GAIN: Final = 3.0
+
 
 def fit_period(texture: Texture, side: int, seed: int) -> Texture:
     """Cut a texture that continues over its edges to another period: (side, side, 3).
@@ -76,6 +80,17 @@ def match_colors(texture: Texture, like: Texture) -> Texture:
     lab, wanted = srgb_to_oklab(texture).reshape(-1, 3), srgb_to_oklab(like).reshape(-1, 3)
     spread = np.clip(wanted.std(axis=0) / np.maximum(lab.std(axis=0), 1e-6), 0.5, 2.0)
     return oklab_to_srgb((lab - lab.mean(axis=0)) * spread + wanted.mean(axis=0)).reshape(texture.shape)
+
+
+def enlivened(texture: Texture) -> Texture:
+    """Give a texture that is all but flat so much contrast that its pattern outlasts the reduction to a few colours.
+
+    Its mean stays. Of what is flat altogether, noise would come up: the gain is limited.
+    """
+    lab = srgb_to_oklab(texture)
+    middle = lab.mean(axis=(0, 1))
+    gain = np.clip(_LIVELY / max(float(lab[..., 0].std()), 1e-6), 1.0, _MOST_GAIN)
+    return oklab_to_srgb(middle + gain * (lab - middle))
 
 
 def calmest(texture: Texture) -> Texture:

@@ -100,6 +100,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.pixelize_command import run_pixelize
 
         return run_pixelize(settings, arguments)
+    if arguments.command == "tileset":
+        from dgx_pixels.server.tileset_command import run_tileset
+
+        return run_tileset(settings, arguments)
     from dgx_pixels.server.doctor import run_doctor
 
     return run_doctor(settings, as_json=arguments.json)
@@ -127,10 +131,12 @@ def _parser() -> argparse.ArgumentParser:
     _sprite_options(sprite)
     pixelize = commands.add_parser("pixelize", help="make true pixel art of any image file")
     _pixelize_options(pixelize)
+    tileset = commands.add_parser("tileset", help="draw terrains into a tileset that fits, in the Bevy project")
+    _tileset_options(tileset)
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for command in (sprite, pixelize, doctor):
+    for command in (sprite, pixelize, tileset, doctor):
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    for command in (serve, stdio, sprite, pixelize, doctor):
+    for command in (serve, stdio, sprite, pixelize, tileset, doctor):
         command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
         command.add_argument(
             "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
@@ -190,6 +196,23 @@ def _pixelize_options(pixelize: argparse.ArgumentParser) -> None:
     pixelize.add_argument("--anchor", help="where it stands there: feet (bottom centre, default) or centre")
     pixelize.add_argument("--matting", action="store_true", default=None, help="tell the subject from a busy ground with a model")
     _publishing_options(pixelize)
+
+
+def _tileset_options(tileset: argparse.ArgumentParser) -> None:
+    tileset.add_argument("terrains", nargs="+", help="from the lowest to the highest: water sand 'tall grass'")
+    tileset.add_argument("--kind", help="wang16 (default), blob47, dualgrid15, sidescroller or seamless")
+    tileset.add_argument("--tile-size", type=int, metavar="PX", help="side of a tile, 8 to 64; 16 if left out")
+    tileset.add_argument("--variants", type=int, help="tiles of each terrain alone, 1 to 8; 3 if left out")
+    tileset.add_argument("--transition", help="outlined (default), rough, hard or soft")
+    tileset.add_argument(
+        "--pair", action="append", nargs=2, dest="pairs", metavar=("UPPER", "LOWER"), help="only such pairs meet"
+    )
+    tileset.add_argument("--colors", "--colours", type=int, help="at most this many, 3 for each terrain to 256")
+    tileset.add_argument("--palette", help=_PALETTE)
+    tileset.add_argument("--name", help="file name part, [a-z0-9_]; made from kind and terrains if left out")
+    tileset.add_argument("--seed", type=int, help="the same seed gives the same tileset")
+    tileset.add_argument("--model", help="a base model; the default one if left out")
+    _publishing_options(tileset)
 
 
 def _names(text: str) -> list[str]:
