@@ -6,6 +6,8 @@ import base64
 import hashlib
 import io
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from PIL import Image
 from dgx_pixels.bevy.manifest import parse_manifest
 from dgx_pixels.pixels.palette import read_palette
 from dgx_pixels.pixels.sprite import recipe_of
-from dgx_pixels.server.cli import main
+from dgx_pixels.server.cli import _parser, main
 from dgx_pixels.server.settings import Settings
 
 QUICK: dict[str, Any] = {"terrains": ["water", "sand"], "seed": 3, "variants": 1, "name": "shore"}
@@ -175,6 +177,14 @@ async def test_get_job_shows_the_map_again(server: FastMCP[Any]) -> None:
     assert ended.structured_content is not None
     assert ended.structured_content["result"]["tileset"]["kind"] == "wang16"
     assert [block for block in ended.content if isinstance(block, ImageContent)]
+
+
+def test_the_commands_of_the_docs_exist() -> None:
+    """What docs/tilesets.md says can be typed."""
+    page = (Path(__file__).parent.parent / "docs/tilesets.md").read_text()
+    lines = re.findall(r"^dgx-pixels (.*)$", page, re.MULTILINE)
+
+    assert {_parser().parse_args(shlex.split(line)).command for line in lines} == {"tileset"}
 
 
 def test_the_command_line_makes_the_same_set(settings: Settings, game: Path, capsys: pytest.CaptureFixture[str]) -> None:
