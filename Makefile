@@ -2,7 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test slow lint types ci tiny-sdxl clean
+# Bevy's build is 2.2 GB and takes minutes: it lies outside the clone, so that a fresh clone finds it again.
+GAME_TARGET ?= $(HOME)/.cache/dgx-pixels/bevy_target
+BRP ?= $(HOME)/.cache/dgx-pixels/brp
+
+.PHONY: demo test slow lint types ci tiny-sdxl clean game game-check game-assets game-picture agent-loop
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -24,7 +28,30 @@ lint: .venv/ready
 
 types: .venv/ready
 	$(BIN)/mypy
-	$(BIN)/mypy tests benchmarks docs
+	$(BIN)/mypy tests benchmarks docs bevy_example/*.py
+
+# A link where cargo and bevy_brp_mcp look for it. A folder that is already there stays.
+bevy_example/target:
+	mkdir -p $(GAME_TARGET)
+	ln -s $(GAME_TARGET) $@
+
+game: | bevy_example/target  ## build the example game; about four minutes and 2.2 GB the first time
+	cd bevy_example && cargo build --locked
+
+game-check: game  ## the game's own lints and tests
+	cd bevy_example && cargo fmt --check && cargo clippy --locked --all-targets -- -D warnings && cargo test --locked
+
+game-assets: .venv/ready  ## draw the example game's assets anew
+	$(BIN)/python bevy_example/make_assets.py
+
+game-picture: .venv/ready game  ## the picture of docs/bevy-game.md: the game before and after a reload
+	$(BIN)/python docs/bevy_game.py
+
+$(BRP)/bin/bevy_brp_mcp: | bevy_example/target
+	CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --root $(BRP) bevy_brp_mcp@0.22.3
+
+agent-loop: .venv/ready game $(BRP)/bin/bevy_brp_mcp  ## an agent's loop with bevy_brp_mcp: launch, draw, look, draw again, look, shut down
+	$(BIN)/python bevy_example/agent_loop.py $(BRP)/bin/bevy_brp_mcp
 
 # The CC0 release of the Dungeon Crawl tiles, a zip or a folder: see models/tiny_sdxl/README.md
 TILES ?= tiles.zip

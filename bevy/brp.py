@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from types import TracebackType
 from typing import Any, Self
 
@@ -9,7 +10,8 @@ import httpx2
 
 MOST_ANSWER_BYTES = 4 << 20
 _METHOD_NOT_FOUND = -32601
-# On this machine a connection takes well under a millisecond, and its refusal as well; only a port that drops packets is slow.
+# On this machine the kernel connects or refuses in well under a millisecond, however busy the game is; only a port whose queue is
+# full, or that a firewall shuts, takes longer.
 _CONNECT_S = 0.15
 
 
@@ -31,9 +33,7 @@ class Brp:
     def __init__(self, port: int) -> None:
         self._port = port
         # Never through a proxy. `verify` is for HTTPS, which this is not; checking would load certificates for nothing.
-        self._client = httpx2.AsyncClient(
-            trust_env=False, verify=False, follow_redirects=False, timeout=httpx2.Timeout(None, connect=_CONNECT_S)
-        )
+        self._client = httpx2.AsyncClient(trust_env=False, verify=False, follow_redirects=False, timeout=None)
 
     async def __aenter__(self) -> Self:
         """Nothing is connected before the first question."""
@@ -43,11 +43,17 @@ class Brp:
         """Close the connection."""
         await self._client.aclose()
 
+    async def check_listens(self) -> None:
+        """Raise NothingThereError, at once, if nothing listens on the port."""
+        # In a thread, since an event loop that is busy for a moment would take that for a connection that takes too long.
+        if not await asyncio.to_thread(_connects, self._port):
+            raise NothingThereError(f"nothing listens on port {self._port}")
+
     async def ask(self, method: str, timeout_s: float) -> Any:  # noqa: ANN401  # JSON has any shape
         """Return the method's result, any JSON value, within `timeout_s` seconds however slowly it comes.
 
         Raises:
-            NothingThereError: the port refuses the connection, or does not even refuse it.
+            NothingThereError: the port refuses the connection.
             UnknownMethodError: there is no such method.
             BrpError: there is no answer in time, or one that is too long or no JSON-RPC.
 
@@ -57,7 +63,7 @@ class Brp:
                 answer = await self._post(method)
         except TimeoutError as error:
             raise BrpError(f"what listens on port {self._port} did not answer within {timeout_s:.3g} s") from error
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+        except httpx2.ConnectError as error:
             raise NothingThereError(f"nothing listens on port {self._port}") from error
         except httpx2.HTTPError as error:
             raise self._foreign() from error
@@ -92,3 +98,11 @@ class Brp:
 
     def _foreign(self) -> BrpError:
         return BrpError(f"what listens on port {self._port} is no Bevy game")
+
+
+def _connects(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=_CONNECT_S).close()
+    except OSError:
+        return False
+    return True

@@ -43,9 +43,12 @@ def plain(error: OSError, where: Path) -> PublishError:
 def target_of(project: BevyProject, path: str) -> Path:
     """Return the file that `path`, relative to assets/, stands for. Raises PublishError if it lies outside assets/."""
     parts = PurePosixPath(path).parts
-    target = Path(os.path.realpath(project.assets.joinpath(*parts)))
+    try:
+        target = Path(os.path.realpath(project.assets.joinpath(*parts)))
+    except ValueError as error:  # a byte 0, or half a character
+        raise PublishError(f"{path[:200]!r} is no path: give one inside {project.assets}.") from error
     if not parts or ".." in parts or not target.is_relative_to(project.assets) or target == project.assets:
-        raise PublishError(f"{path!r} leads out of {project.assets}: give a path inside it, without links to elsewhere.")
+        raise PublishError(f"{path[:200]!r} leads out of {project.assets}: give a path inside it, without links to elsewhere.")
     return target
 
 

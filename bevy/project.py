@@ -82,11 +82,12 @@ def _assets(root: Path) -> Path:
 
 
 def _uses_bevy(root: Path) -> bool:
-    cargo = _read_toml(root / "Cargo.toml")
-    return _depends_on_bevy(cargo) or any(_depends_on_bevy(_read_toml(member)) for member in _members(root, cargo))
+    cargo = read_toml(root / "Cargo.toml")
+    return _depends_on_bevy(cargo) or any(_depends_on_bevy(read_toml(member)) for member in members(root, cargo))
 
 
-def _read_toml(path: Path) -> Table:
+def read_toml(path: Path) -> Table:
+    """Return a TOML file's content. Raises ProjectError if it is no TOML, OSError if it cannot be read."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -94,24 +95,27 @@ def _read_toml(path: Path) -> Table:
 
 
 def _depends_on_bevy(cargo: Table) -> bool:
-    tables = [cargo, _table(cargo, "workspace"), *_table(cargo, "target").values()]
-    return any(_is_bevy(name, spec) for table in tables for name, spec in _table(table, "dependencies").items())
+    parts = [cargo, table(cargo, "workspace"), *table(cargo, "target").values()]
+    return any(is_bevy(name, spec) for part in parts for name, spec in table(part, "dependencies").items())
 
 
-def _is_bevy(name: str, spec: object) -> bool:
+def is_bevy(name: str, spec: object) -> bool:
+    """Whether a dependency called `name`, with this specification, is Bevy."""
     # `engine = { package = "bevy" }` is bevy under another name; `bevy = { package = "other" }` is not.
     renamed = spec.get("package") if isinstance(spec, dict) else None
     return (renamed or name) == "bevy"
 
 
-def _table(parent: object, key: str) -> Table:
+def table(parent: object, key: str) -> Table:
+    """Return the table that stands under `key`, an empty one if none does."""
     value = parent.get(key) if isinstance(parent, dict) else None
     return value if isinstance(value, dict) else {}
 
 
-def _members(root: Path, cargo: Table) -> Iterator[Path]:
-    members = _table(cargo, "workspace").get("members")
-    for pattern in members if isinstance(members, list) else []:
+def members(root: Path, cargo: Table) -> Iterator[Path]:
+    """Yield the Cargo.toml of each member of the workspace that `cargo`, the root's, describes."""
+    patterns = table(cargo, "workspace").get("members")
+    for pattern in patterns if isinstance(patterns, list) else []:
         # Members outside the root are legal for cargo, but no reason for us to read elsewhere.
         if isinstance(pattern, str) and pattern and not pattern.startswith("/") and ".." not in pattern.split("/"):
             yield from sorted(path for path in root.glob(f"{pattern}/Cargo.toml") if path.is_file())

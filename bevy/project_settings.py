@@ -55,15 +55,15 @@ def read_settings(project: BevyProject) -> ProjectSettings:
     except OSError as error:
         raise SettingsError(f"{file} cannot be read ({error.strerror}): check it and its permissions.") from error
     except ValidationError as error:
-        raise SettingsError(f"{file} cannot be used ({fault(error)}): correct it, or remove it and run setup_project.") from error
+        raise SettingsError(f"{file} cannot be used ({_fault(error)}): correct it, or remove it to set up anew.") from error
 
 
 def to_bytes(settings: ProjectSettings) -> bytes:
     """Return the settings as JSON text, without what is left to DGX-Pixels."""
-    return f"{json.dumps(settings.model_dump(mode='json', exclude_none=True), indent=2, ensure_ascii=False)}\n".encode()
+    return f"{json.dumps(settings.model_dump(mode='json', exclude_defaults=True), indent=2, ensure_ascii=False)}\n".encode()
 
 
-def fault(error: ValidationError) -> str:
+def _fault(error: ValidationError) -> str:
     """Return the first fault in a few words: `tile_size: Input should be less than or equal to 128`."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])

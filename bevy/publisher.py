@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from dgx_pixels.bevy.items import META, NEAREST_META, PublishItem, Sidecar, rank, sha256, suffix_of
 from dgx_pixels.bevy.ledger import finished_manifest, is_ours, manifest_of, refuse_edited, sha256_of
 from dgx_pixels.bevy.manifest import MANIFEST_PATH, AssetFile, Manifest, to_bytes, with_entries
+from dgx_pixels.bevy.plugin import copy_plugin, plugin_path
 from dgx_pixels.bevy.preflight import (
     MIN_FREE_BYTES,
     PublishError,
@@ -113,6 +114,20 @@ class Publisher:
             with self._locked(project) as staging:
                 staging.ignore()
                 put(staging.stage(settings_bytes(settings), PART), settings_file(project))
+        except OSError as error:
+            raise plain(error, project.root) from error
+
+    def copy_plugin(self, project: BevyProject, overwrite: bool = False) -> bool:
+        """Copy the reload plugin into the game's src/; return whether the file changed. It still has to be added to the app.
+
+        Raises:
+            PublishError: there is no src/, another file of that name stands there and `overwrite` is false, or the disk refuses.
+
+        """
+        plugin_path(project)  # before a folder is made in vain
+        try:
+            with self._locked(project) as staging:
+                return copy_plugin(project, staging, overwrite)
         except OSError as error:
             raise plain(error, project.root) from error
 

@@ -133,6 +133,7 @@ class ReloadWatch:
     async def game(self) -> Game:
         """Find out whether this project's game runs. Ask while the publish goes on: it costs it nothing."""
         try:
+            await self._brp.check_listens()
             stats = await self._stats(_FIRST_ANSWER_S)
         except NothingThereError as error:
             return Game(False, f"No game is running ({error}).")

@@ -133,7 +133,9 @@ class Library:
         """A version of an asset, the newest if none is named. Raises LibraryError if there is none."""
         wanted = "" if version is None else "AND v.version = ?"
         values = [asset_id] if version is None else [asset_id, version]
-        found = await self._rows(f"{_VERSION_COLUMNS} WHERE a.id = ? {wanted} ORDER BY v.version DESC LIMIT 1", *values)
+        query = f"{_VERSION_COLUMNS} WHERE a.id = ? {wanted} ORDER BY v.version DESC LIMIT 1"
+        may_be = version is None or 0 < version < 2**63  # SQLite takes no larger number
+        found = await self._rows(query, *values) if may_be else []
         if not found:
             which = asset_id if version is None else f"{asset_id} version {version}"
             raise LibraryError(f"There is no asset {which!r} in the library: list_assets shows what there is.")

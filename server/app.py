@@ -32,19 +32,25 @@ from dgx_pixels.tools.job_tools import cancel_job, get_job
 from dgx_pixels.tools.jobs import JobRunner
 from dgx_pixels.tools.list_models import list_models
 from dgx_pixels.tools.pixelize_image import pixelize_image
+from dgx_pixels.tools.publish_asset import publish_asset
 from dgx_pixels.tools.services import Services
+from dgx_pixels.tools.setup_project import setup_project
 
 if TYPE_CHECKING:
     from dgx_pixels.models.pipeline import Renderer
 
 NAME = "dgx-pixels"
 INSTRUCTIONS = """Draws pixel art into a Bevy game. generate_sprite draws from a prompt and writes the PNG into the project's
-assets/sprites/, where a running game reloads it; the answer's `path` is what asset_server.load takes. generate_tileset makes
-tilesets that fit, into assets/tiles/. pixelize_image makes true pixel art of any image file and writes it into assets/sprites/,
-too. view_asset shows a picture, list_assets what was made, list_models which sizes each model draws. Work that takes longer than
-wait_s goes on: get_job."""
+assets/sprites/, where a running game reloads it; the answer's `path` is what asset_server.load takes, and `reloaded` says whether
+the running game shows it. generate_tileset makes tilesets that fit, into assets/tiles/. pixelize_image makes true pixel art of
+any image file and writes it into assets/sprites/, too. setup_project sets palette, tile size, view and model for all later
+calls; publish_asset puts an earlier version back. view_asset shows a picture, list_assets what was made, list_models which
+sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
 
-_TOOLS = (generate_sprite, generate_tileset, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job)
+_TOOLS = (
+    generate_sprite, generate_tileset, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job, publish_asset,
+    setup_project,
+)  # fmt: skip
 _RESOURCES = (models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes)
 
 

@@ -104,6 +104,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.tileset_command import run_tileset
 
         return run_tileset(settings, arguments)
+    if arguments.command in ("init", "publish"):
+        from dgx_pixels.server.init_command import run_init, run_publish
+
+        return (run_init if arguments.command == "init" else run_publish)(settings, arguments)
     from dgx_pixels.server.doctor import run_doctor
 
     return run_doctor(settings, as_json=arguments.json)
@@ -133,10 +137,16 @@ def _parser() -> argparse.ArgumentParser:
     _pixelize_options(pixelize)
     tileset = commands.add_parser("tileset", help="draw terrains into a tileset that fits, in the Bevy project")
     _tileset_options(tileset)
+    init = commands.add_parser("init", help="set a Bevy project's defaults, and say what its game lacks for hot reload")
+    _init_options(init)
+    publish = commands.add_parser("publish", help="put an asset of the library, or an earlier version, into the Bevy project")
+    publish.add_argument("asset", help="its id, or its path below assets/: sprites/item_red_potion.png")
+    publish.add_argument("--version", type=int, help="which version; the newest if left out")
+    publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for command in (sprite, pixelize, tileset, doctor):
+    for command in (sprite, pixelize, tileset, init, publish, doctor):
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    for command in (serve, stdio, sprite, pixelize, tileset, doctor):
+    for command in (serve, stdio, sprite, pixelize, tileset, init, publish, doctor):
         command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
         command.add_argument(
             "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
@@ -155,6 +165,18 @@ def _parser() -> argparse.ArgumentParser:
             "--read-roots", help="folders that tools may read pictures from, split by ':' (DGX_PIXELS_READ_ROOTS)"
         )
     return parser
+
+
+def _init_options(init: argparse.ArgumentParser) -> None:
+    none = "takes it back"
+    init.add_argument("--palette", dest="set_palette", help=f"{_PALETTE}; 'none' {none}")
+    init.add_argument("--tile-size", dest="set_tile_size", type=int, help=f"side of a tile in pixels; 0 {none}")
+    init.add_argument("--view", dest="set_view", help=f"top-down, side or isometric; 'none' {none}")
+    init.add_argument("--model", dest="set_model", help=f"the model that draws; 'none' {none}")
+    init.add_argument("--meta", dest="set_meta", action=argparse.BooleanOptionalAction, help="write .meta files beside the PNGs")
+    init.add_argument("--game-port", dest="set_brp_port", type=int, help=f"where the running game answers; 0 {none}")
+    init.add_argument("--plugin", action="store_true", default=None, help="copy the reload plugin into the game's src/")
+    init.add_argument("--overwrite", action="store_true", default=None, help="replace another version of the reload plugin")
 
 
 def _sprite_options(sprite: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.palette_files import SUFFIXES, parse_palette
 from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.jobs import seen_in_game
 
 _WAIT_S = 600
 
@@ -87,4 +88,4 @@ def _hint(answer: JobAnswer) -> str:
         return answer.next
     if not all(a.published for a in assets):
         return "It is in the library only: to have it in a game, run this in the game's folder or give --project."
-    return "Load it in Bevy: " + ", ".join(f'asset_server.load("{a.path}")' for a in assets)
+    return f"{seen_in_game(assets)}Load it in Bevy: " + ", ".join(f'asset_server.load("{a.path}")' for a in assets)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import socket
 import time
 from collections.abc import Callable
 
@@ -123,10 +125,26 @@ STATS = st.fixed_dictionaries(
 
 
 @given(st.binary() | STATS.map(lambda said: http(json.dumps({"jsonrpc": "2.0", "id": 1, "result": said}).encode())))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_answer_of_any_kind_hurts(project: BevyProject, data: bytes) -> None:
     """Random bytes, and random JSON where the stats belong, are answers like any other."""
     async with listening(reply(data)) as port:
         found = await asyncio.wait_for(asked(project, port), 10)
     assert found.reloaded is False
     assert found.reason.isprintable()
+
+
+async def test_a_port_that_drops_packets_is_no_game(project: BevyProject) -> None:
+    """A connection that is neither made nor refused is given up at once: null, as if nothing listened."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):  # until its queue is full, and the kernel drops what comes
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        async with ReloadWatch(project, server.getsockname()[1]) as watch:
+            game = await asyncio.wait_for(watch.game(), 5)
+    assert not game.running
+    assert "No game is running" in game.problem

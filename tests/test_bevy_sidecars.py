@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,39 +122,47 @@ def test_bad_sidecars_never_reach_the_disk(
     assert list(project.root.iterdir()) == [project.assets]
 
 
-def dies_at(rename: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on the process ends, as if killed, right before its `rename`-th rename."""
-    count, real = 0, os.replace
+# Publishes the second version, and ends, as if killed, right before its n-th rename.
+DIES = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from publishing import tileset
+from test_bevy_sidecars import second
+from dgx_pixels.bevy.project import BevyProject
+from dgx_pixels.bevy.publisher import Publisher
 
-    def replace_or_die(source: str, target: str) -> None:
-        nonlocal count
-        count += 1
-        if count == rename:
-            os._exit(9)
-        real(source, target)
+count, rename = 0, os.replace
+def replace_or_die(source, target):
+    global count
+    count += 1
+    if count == int(sys.argv[2]):
+        os._exit(9)
+    rename(source, target)
 
-    monkeypatch.setattr(os, "replace", replace_or_die)
+os.replace = replace_or_die
+root = Path(sys.argv[1])
+Publisher().publish(BevyProject(root=root, assets=root / "assets"), [second()])
+"""
+
+
+def second() -> PublishItem:
+    """The second version of a tileset: all its files are new."""
+    return tileset(2, 2, files=tuple((name, data + b"2") for name, data in ALL))
 
 
 @pytest.mark.parametrize("rename", range(1, 6))
-def test_a_killed_publish_is_finished_by_the_next_start(
-    project: BevyProject, publisher: Publisher, monkeypatch: pytest.MonkeyPatch, rename: int
-) -> None:
+def test_a_killed_publish_is_finished_by_the_next_start(project: BevyProject, publisher: Publisher, rename: int) -> None:
     """Killed before any of its steps: the check before the next job makes the manifest agree with each file, and cleans up."""
     publisher.publish(project, [tileset(1, 1, files=ALL)])
-    new = tileset(2, 2, files=tuple((name, data + b"2") for name, data in ALL))
-    child = os.fork()
-    if child == 0:
-        dies_at(rename, monkeypatch)
-        publisher.publish(project, [new])
-        os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    command = [sys.executable, "-c", DIES, str(project.root), str(rename), str(Path(__file__).parent)]
+    assert subprocess.run(command, check=False).returncode == 9
     Publisher().check(project)
     entry = read_manifest(project).assets[0]
     assert entry.version == (1 if rename == 1 else 2)
     assert staged(project) == []
     Publisher().refuse_edited(project, [entry.path, *(file.path for file in entry.files)], overwrite=False)
-    assert publisher.publish(project, [new]) == [rename == 1]
+    assert publisher.publish(project, [second()]) == [rename == 1]
 
 
 def test_meta_files_are_written_only_when_asked_and_before_their_picture(

@@ -12,7 +12,12 @@ import pytest
 from fastmcp import Client
 from PIL import Image
 
+from dgx_pixels.bevy import reload
+from dgx_pixels.bevy.cargo import look_at_cargo
 from dgx_pixels.bevy.manifest import parse_manifest
+from dgx_pixels.bevy.plugin import SOURCE
+from dgx_pixels.bevy.project import open_project
+from dgx_pixels.bevy.project_settings import ProjectSettings
 from dgx_pixels.server.cli import _parser
 from dgx_pixels.server.settings import Settings
 
@@ -44,7 +49,7 @@ def test_each_command_of_the_readme_exists(command: list[str]) -> None:
 
     parsed = _parser().parse_args(ours)
 
-    assert parsed.command in ("sprite", "pixelize", "doctor", "stdio", "serve")
+    assert parsed.command in ("sprite", "pixelize", "doctor", "stdio", "serve", "init", "publish")
 
 
 async def test_the_client_configuration_of_the_readme_connects(settings: Settings, game: Path) -> None:
@@ -73,7 +78,27 @@ def test_every_setting_is_documented() -> None:
 def test_the_manifest_of_the_docs_is_one() -> None:
     """The example is a manifest that we would read."""
     example = blocks((ROOT / "docs/how-it-works.md").read_text(), "json")[0]
-    assert len(parse_manifest(example.encode()).assets) == 1
+    assert [entry.kind for entry in parse_manifest(example.encode()).assets] == ["sheet", "sprite"]
+
+
+def test_the_page_about_ones_own_game_is_true(tmp_path: Path) -> None:
+    """Its commands exist, its settings are ours, its Cargo.toml lacks nothing, and its Rust names what the plugin has."""
+    page = (ROOT / "docs/your-bevy-game.md").read_text()
+    for line in blocks(page, "bash")[0].splitlines():
+        assert _parser().parse_args(shlex.split(line, comments=True)[1:]).command in ("init", "publish")
+    settings = ProjectSettings.model_validate_json(blocks(page, "json")[0])
+    assert set(ProjectSettings.model_fields) == set(json.loads(blocks(page, "json")[0]))
+    assert settings.model_extra == {}
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "Cargo.toml").write_text(blocks(page, "toml")[0])
+    found = look_at_cargo(open_project(tmp_path))
+    assert (found.lacks, found.has_serde_json) == ((), True)
+    rust, plugin = blocks(page, "rust")[0], SOURCE.read_text()
+    assert f"mod {SOURCE.stem};" in rust
+    assert "pub struct DgxPixelsReloadPlugin" in plugin
+    reasons = Path(reload.__file__).read_text()
+    for reason in re.findall(r"^\| ([A-Za-z ]+) \|", page.split("`reload.reason` says")[1].split("The port is")[0], re.MULTILINE):
+        assert reason in reasons, reason
 
 
 def test_links_and_pictures_are_there() -> None:

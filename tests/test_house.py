@@ -120,4 +120,6 @@ def test_the_wheel_draws_outside_the_repository(tmp_path: Path, game: Path) -> N
     subprocess.run(command, check=True, cwd=tmp_path)
 
     assert str(tmp_path) in where.stdout
+    packaged = Path(where.stdout.strip()).parent.parent / "bevy/dgx_pixels_reload.rs"
+    assert packaged.read_bytes() == (ROOT / "bevy_example/src/dgx_pixels_reload.rs").read_bytes()
     assert (game / "assets/sprites/item_red_potion.png").is_file()

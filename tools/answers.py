@@ -146,6 +146,27 @@ class AssetList(Answer):
     assets: list[AssetSummary]
 
 
+class PublishAnswer(Answer):
+    """What publish_asset did."""
+
+    asset: AssetAnswer
+    next: str = Field(description="what to do now")
+
+
+class SetupAnswer(Answer):
+    """A Bevy project's settings, and what its game lacks."""
+
+    project: str
+    file: str = Field(description="absolute path of the settings")
+    settings: dict[str, Any] = Field(description="what is set; anything else is left to DGX-Pixels")
+    lacks: dict[str, str] = Field(description="features of bevy that the game does not ask for, and what for")
+    commands: list[str] = Field(description="to be run in the game's folder, to have them")
+    bevy_version: str = Field(description="what Cargo.toml asks for")
+    plugin: str | None = Field(description="absolute path of the reload plugin, if the game has it")
+    plugin_copied: bool
+    next: str = Field(description="what to do now")
+
+
 class ModelSummary(Answer):
     """A base model, and what it draws."""
 

@@ -25,7 +25,8 @@ PaletteArgument = Annotated[
     str | None,
     Field(
         description="Lock to these colours: a bundled palette's name ('pico-8'), '#1a1c2c,#5d275d,...', the path of a .hex, "
-        ".gpl, .pal or PNG file, or 'project': the colours of the project's own pixel art."
+        ".gpl, .pal or PNG file, or 'project': the colours of the project's own pixel art. The project's setting if left out; "
+        "'none' locks to nothing."
     ),
 ]
 TransparentArgument = Annotated[

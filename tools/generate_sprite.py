@@ -12,7 +12,7 @@ from fastmcp.tools import ToolResult, tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from dgx_pixels.bevy.names import sprite_path
+from dgx_pixels.bevy.names import name_from_prompt, sprite_path
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.models.catalogue import SIZES, ModelError, check_weights
@@ -29,6 +29,7 @@ from dgx_pixels.tools.arguments import (
     bounds,
 )
 from dgx_pixels.tools.job_calls import check_wait, run_job
+from dgx_pixels.tools.project_defaults import palette_or_default, seen_from, settings_of, size_or_default
 from dgx_pixels.tools.reading import asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_job import sprite_job
@@ -51,8 +52,9 @@ async def generate_sprite(
     name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the prompt if left out.")] = None,
     category: CategoryArgument = "item",
     size: Annotated[
-        int | str, Field(description=f"Side in pixels, one of {_SIZES}, or 'WxH' of these. list_models says which a model draws.")
-    ] = 32,
+        int | str | None,
+        Field(description=f"Side in pixels, one of {_SIZES}, or 'WxH' of these; the project's tile size, or 32, if left out."),
+    ] = None,
     variants: Annotated[int, Field(description="How many; variant i uses seed + i.", json_schema_extra=bounds(1, 8))] = 1,
     colors: Annotated[
         int | None,
@@ -84,8 +86,13 @@ async def generate_sprite(
     bevy = project_of(services, project)
     check_wait(wait_s)
     try:
+        settings = await asyncio.to_thread(settings_of, bevy)
+        palette = palette_or_default(palette, settings)
         locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
-        chosen = services.catalogue.get(model)
+        chosen = services.catalogue.get(model if model is not None else settings.model)
+        size = size_or_default(size, settings, chosen.sizes)
+        name = name if name is not None else name_from_prompt(prompt)  # without the view, which the project may change
+        prompt = seen_from(prompt, category, settings, chosen.id)
         request = sprite_request(
             chosen, prompt=prompt, name=name, category=category, size=size, variants=variants, colors=colors, palette=locked,
             transparent=transparent, negative_prompt=negative_prompt, seed=seed if seed is not None else secrets.randbelow(2**31),

@@ -28,6 +28,7 @@ from dgx_pixels.tools.arguments import (
     bounds,
 )
 from dgx_pixels.tools.job_calls import check_wait, run_job
+from dgx_pixels.tools.project_defaults import palette_or_default, settings_of
 from dgx_pixels.tools.reading import asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_request import RequestError
@@ -43,7 +44,10 @@ from dgx_pixels.tools.tileset_request import (
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
+    from dgx_pixels.bevy.project_settings import ProjectSettings
     from dgx_pixels.tools.jobs import Report
+
+_SIDE = 16
 
 
 @tool(
@@ -71,9 +75,12 @@ async def generate_tileset(
         ),
     ] = "wang16",
     tile_size: Annotated[
-        int,
-        Field(description="Side of a tile in pixels; even, but for seamless.", json_schema_extra=bounds(FEWEST_SIDE, MOST_SIDE)),
-    ] = 16,
+        int | None,
+        Field(
+            description="Side of a tile in pixels, even but for seamless; the project's tile size, or 16, if left out.",
+            json_schema_extra=bounds(FEWEST_SIDE, MOST_SIDE),
+        ),
+    ] = None,
     variants: Annotated[
         int,
         Field(
@@ -121,10 +128,12 @@ async def generate_tileset(
     bevy = project_of(services, project)
     check_wait(wait_s)
     try:
+        settings = await asyncio.to_thread(settings_of, bevy)
+        palette = palette_or_default(palette, settings)
         locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
-        chosen = services.catalogue.get(model)
+        chosen = services.catalogue.get(model if model is not None else settings.model)
         request = tileset_request(
-            terrains=terrains, kind=kind, tile_size=tile_size, variants=variants, transition=transition, pairs=pairs,
+            terrains=terrains, kind=kind, tile_size=tile_size if tile_size is not None else _side(settings), variants=variants, transition=transition, pairs=pairs,
             colors=colors, palette=locked, name=name, seed=seed if seed is not None else secrets.randbelow(2**31),
             model=chosen.id, publish=publish, overwrite=overwrite,
         )  # fmt: skip
@@ -138,6 +147,10 @@ async def generate_tileset(
         return await tileset_job(services, request, bevy, report)
 
     return await run_job(services, "tileset", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress)
+
+
+def _side(settings: ProjectSettings) -> int:
+    return _SIDE if settings.tile_size is None else min(settings.tile_size, MOST_SIDE)
 
 
 def _check_project(services: Services, project: BevyProject, request: TilesetRequest) -> None:

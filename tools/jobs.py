@@ -189,9 +189,9 @@ def _after(result: SpriteResult) -> str:
     reduced = result.pixelized is not None and result.pixelized.kind == "no_grid"
     hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. " if reduced else ""
     if result.tileset is not None:
-        return f"{_seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
+        return f"{seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
     look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
-    return f"{hint}{_seen_in_game(result.assets)}{look}"
+    return f"{hint}{seen_in_game(result.assets)}{look}"
 
 
 def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:
@@ -202,7 +202,7 @@ def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:
     )
 
 
-def _seen_in_game(assets: Sequence[AssetAnswer]) -> str:
+def seen_in_game(assets: Sequence[AssetAnswer]) -> str:
     """What a running game made of them, in one sentence with a space behind; nothing if none runs."""
     if all(asset.reloaded for asset in assets):
         return f"The running game has shown it, after {max(asset.reload.after_ms or 0 for asset in assets)} ms. "

@@ -32,6 +32,7 @@ from dgx_pixels.tools.arguments import (
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.pixelize_job import pixelize_job
 from dgx_pixels.tools.pixelize_request import PixelizeRequest, pixelize_request
+from dgx_pixels.tools.project_defaults import palette_or_default, settings_of
 from dgx_pixels.tools.reading import ReadError, allowed_file, asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_request import RequestError
@@ -109,6 +110,7 @@ async def pixelize_image(
     bevy = project_of(services, project)
     check_wait(wait_s)
     try:
+        palette = palette_or_default(palette, await asyncio.to_thread(settings_of, bevy))
         locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
         request = pixelize_request(
             image=image, name=name, category=category, size=size, colors=colors, palette=locked, transparent=transparent,

@@ -14,7 +14,7 @@ use crate::view::View;
 /// Free pixels of the art around each sprite.
 const GAP: u32 = 4;
 /// A sprite alone in the view is drawn at most this many times its size.
-const MAX_ZOOM: u32 = 4;
+const MAX_ZOOM: u32 = 3;
 
 /// Draws the grid and draws it again when the manifest or the window's size changes.
 pub struct GalleryPlugin;

@@ -8,6 +8,7 @@ use bevy::prelude::*;
 use bevy::sprite_render::{AlphaMode2d, TileData, TilemapChunk, TilemapChunkMeshCache, TilemapChunkTileData};
 
 use crate::manifest::{Atlas, Kind, Manifest, ManifestHandle};
+use crate::terrain::{Rules, is_land};
 use crate::view::View;
 
 /// Lays the ground and lays it again when the manifest, the view or a tileset changes.
@@ -32,6 +33,7 @@ struct Ground {
     /// The PNG. A strong handle: what nobody holds is not reloaded.
     image: Handle<Image>,
     atlas: Atlas,
+    rules: Rules,
     /// In tiles.
     size: UVec2,
 }
@@ -66,6 +68,7 @@ fn divide(
             Ground {
                 image: server.load(&entry.path),
                 atlas,
+                rules: entry.tileset.clone().unwrap_or_default(),
                 size,
             },
             Transform::from_translation(middle.extend(index as f32 * 0.001)),
@@ -113,17 +116,8 @@ fn cut(
 }
 
 fn tiles(ground: &Ground) -> TilemapChunkTileData {
-    let count = ground.atlas.columns * ground.atlas.rows;
-    let at = |y: u32, x: u32| Some(TileData::from_tileset_index(pick(x, y, count)));
-    TilemapChunkTileData(
-        (0..ground.size.y)
-            .flat_map(|y| (0..ground.size.x).map(move |x| at(y, x)))
-            .collect(),
-    )
-}
-
-/// One of `count` tiles for a place, always the same one, as if at random.
-fn pick(x: u32, y: u32, count: u32) -> u16 {
-    let mixed = (x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77)).wrapping_mul(0xC2B2_AE3D);
-    ((mixed >> 16) % count) as u16
+    let place = |x: u32, y: u32| ground.rules.tile_at(x as i32, y as i32, is_land);
+    let row = |y: u32| (0..ground.size.x).map(move |x| place(x, y).map(TileData::from_tileset_index));
+    // Rows from the bottom.
+    TilemapChunkTileData((0..ground.size.y).flat_map(row).collect())
 }

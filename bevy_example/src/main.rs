@@ -1,7 +1,8 @@
 //! A small Bevy game that shows what DGX-Pixels published into its `assets/`, and reloads what changes.
 //!
 //! Each idea is one plugin: [`manifest`] knows which assets there are, [`gallery`] draws sprites, [`animation`] moves
-//! those that are sheets, [`ground`] lays a tile map of the tilesets, [`view`] is the camera, [`mode`] says where to
+//! those that are sheets, [`ground`] lays a tile map of the tilesets by
+//! the rules in [`terrain`], [`view`] is the camera, [`mode`] says where to
 //! draw, and [`dgx_pixels_reload`] tells DGX-Pixels what was loaded.
 
 mod animation;
@@ -11,6 +12,7 @@ mod ground;
 mod manifest;
 mod mode;
 mod shutdown;
+mod terrain;
 mod view;
 
 use bevy::prelude::*;

@@ -4,6 +4,8 @@ use bevy::prelude::*;
 use bevy_common_assets::json::JsonAssetPlugin;
 use serde::Deserialize;
 
+use crate::terrain::Rules;
+
 /// Where DGX-Pixels writes the manifest, relative to `assets/`.
 const PATH: &str = "manifests/dgx_pixels.json";
 
@@ -38,6 +40,8 @@ pub struct Entry {
     pub height: u32,
     /// How the image is divided; a sheet and a tileset have one.
     pub atlas: Option<Atlas>,
+    /// Which tiles of a tileset fit where.
+    pub tileset: Option<Rules>,
     /// Other files that belong to the image.
     #[serde(default)]
     pub files: Vec<File>,

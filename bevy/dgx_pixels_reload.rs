@@ -1,0 +1,1 @@
+../bevy_example/src/dgx_pixels_reload.rs

@@ -1,0 +1,50 @@
+"""What a call leaves out and the project's settings say: palette, size, model and view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dgx_pixels.bevy.project_settings import ProjectSettings, SettingsError, read_settings
+from dgx_pixels.models.catalogue import EMBEDDED
+from dgx_pixels.tools.sprite_request import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dgx_pixels.bevy.project import BevyProject
+
+NO_PALETTE: Final = "none"
+_SIDE: Final = 32
+_SEEN_FROM: Final = ("character", "enemy", "npc", "tile", "environment", "background")
+"""Categories that stand in the scene; an item or an icon looks the same from everywhere."""
+
+
+def settings_of(project: BevyProject | None) -> ProjectSettings:
+    """The project's settings, the defaults without a project; blocks. Raises RequestError if the file cannot be used."""
+    if project is None:
+        return ProjectSettings()
+    try:
+        return read_settings(project)
+    except SettingsError as error:
+        raise RequestError(str(error)) from error
+
+
+def palette_or_default(asked: str | None, settings: ProjectSettings) -> str | None:
+    """The palette that is asked for, the project's if none is; None for "none"."""
+    wanted = asked if asked is not None else settings.palette
+    return None if wanted is not None and wanted.strip().lower() == NO_PALETTE else wanted
+
+
+def size_or_default(asked: int | str | None, settings: ProjectSettings, sizes: Sequence[int]) -> int | str:
+    """The size that is asked for; else the project's tile size, or the next that a model of these sizes draws; else 32."""
+    if asked is not None or settings.tile_size is None:
+        return asked if asked is not None else _SIDE
+    wanted = settings.tile_size
+    return min((side for side in sizes if side >= wanted), default=max(sizes))
+
+
+def seen_from(prompt: str, category: str, settings: ProjectSettings, model: str) -> str:
+    """The prompt with the project's view, where it matters and the model understands it; the embedded one knows no views."""
+    if settings.view is None or not prompt.strip() or category not in _SEEN_FROM or model == EMBEDDED:
+        return prompt
+    return f"{prompt}, {settings.view} view"

@@ -1,0 +1,73 @@
+"""`publish_asset`: put an asset of the library, or an earlier version of it, into a Bevy project."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastmcp.exceptions import ToolError
+from fastmcp.tools import ToolResult, tool
+from mcp_types import TextContent, ToolAnnotations
+from pydantic import Field
+
+from dgx_pixels.bevy.preflight import PublishError
+from dgx_pixels.library.database import LibraryError
+from dgx_pixels.pixels.checks import Check
+from dgx_pixels.tools.answers import PublishAnswer, schema_of
+from dgx_pixels.tools.arguments import OverwriteArgument, ProjectArgument
+from dgx_pixels.tools.details import read_details
+from dgx_pixels.tools.finished import Finished, Origin, publish
+from dgx_pixels.tools.jobs import seen_in_game
+from dgx_pixels.tools.services import Services, ServicesDep, project_of
+from dgx_pixels.tools.sprite_request import RequestError, read_category
+
+if TYPE_CHECKING:
+    from dgx_pixels.bevy.project import BevyProject
+
+
+@tool(
+    title="Publish asset",
+    output_schema=schema_of(PublishAnswer),
+    annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False),
+)
+async def publish_asset(
+    asset: Annotated[str, Field(description="The asset's id, or its path in the project: 'sprites/item_red_potion.png'.")],
+    version: Annotated[int | None, Field(description="Which version; the newest if left out.")] = None,
+    overwrite: OverwriteArgument = False,
+    project: ProjectArgument = None,
+    services: Services = ServicesDep,
+) -> ToolResult:
+    """Put an asset of the library into the Bevy project's assets/, or an earlier version of it back, with all its files.
+
+    Nothing is drawn: the bytes are those of that version. list_assets has the ids; view_asset shows a version.
+    """
+    bevy = project_of(services, project)
+    if bevy is None:
+        raise ToolError("There is no Bevy project to publish into: give `project`, the folder with its Cargo.toml.")
+    try:
+        made = await _found(services, bevy, asset, version)
+        (answer,) = await publish(services, bevy, [made], wanted=True, overwrite=overwrite)
+    except (LibraryError, PublishError, RequestError) as error:
+        raise ToolError(str(error)) from error
+    following = f'{seen_in_game([answer])}Load it in Bevy with asset_server.load("{answer.path}").'
+    text = f"Published {answer.file} ({answer.width}x{answer.height}, version {answer.version}). {following}"
+    said = PublishAnswer(asset=answer, next=following)
+    return ToolResult(content=[TextContent(type="text", text=text)], structured_content=said.model_dump(mode="json"))
+
+
+async def _found(services: Services, project: BevyProject, asset: str, version: int | None) -> Finished:
+    """The asked version, as the job that made it left it. Raises LibraryError, RequestError."""
+    asset = asset.encode(errors="replace").decode()  # half a character names nothing, and the database refuses it
+    by_path = await services.library.at_path(str(project.root), asset.removeprefix("assets/"))
+    found = await services.library.version(by_path or asset, version)
+    details = read_details(found, await services.library.details(found))
+    png = await services.library.png(found.id, found.version)
+    checks = {name: Check(check.ok, check.value, check.blocks) for name, check in details.checks.items()}
+    origin = Origin(
+        found.path, found.name, read_category(found.category), details.prompt, found.seed, details.model, details.kind,
+        details.atlas, details.tileset, details.files(),
+    )  # fmt: skip
+    made = Finished(found, origin, services.library.file(found.id, found.version), png, checks)
+    if not made.publishable:
+        failed = ", ".join(name for name, check in checks.items() if check.blocks and not check.ok)
+        raise RequestError(f"{found.path} version {found.version} failed its check ({failed}): publish another version.")
+    return made
