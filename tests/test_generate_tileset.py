@@ -200,3 +200,33 @@ def test_the_command_line_makes_the_same_set(settings: Settings, game: Path, cap
         main(["tileset", "water", "sand", "--tile-size", "15", *common])
     assert ended.value.code == 1
     assert "must be even" in capsys.readouterr().err
+
+
+async def test_what_is_left_out_is_taken_from_the_projects_settings(server: FastMCP[Any], game: Path) -> None:
+    """Palette and tile size, as for sprites; a palette of 'none' leaves it out."""
+    async with Client(server) as client:
+        await client.call_tool("setup_project", {"palette": "pico-8", "tile_size": 24})
+        await client.call_tool("generate_tileset", QUICK)
+        rgba = np.array(Image.open(game / "assets" / FILES[0]))
+        free = (await client.call_tool("generate_tileset", {**QUICK, "palette": "none", "tile_size": 8})).structured_content
+
+    assert rgba.shape[:2] == (4 * 24, 4 * 24)
+    assert {tuple(map(int, c)) for c in rgba.reshape(-1, 4)[:, :3]} <= set(read_palette("pico-8"))
+    assert free is not None
+    assert free["result"]["tileset"]["tile_size"] == 8
+
+
+async def test_an_earlier_set_is_published_again_whole(server: FastMCP[Any], game: Path) -> None:
+    """Atlas, manifest entry and Tiled's files are those of that version."""
+    async with Client(server) as client:
+        first = (await client.call_tool("generate_tileset", QUICK)).structured_content
+        before = [(game / "assets" / file).read_bytes() for file in FILES]
+        await client.call_tool("generate_tileset", {**QUICK, "seed": 4, "tile_size": 8})
+        assert first is not None
+        asset = first["result"]["assets"][0]["id"]
+        await client.call_tool("publish_asset", {"asset": asset, "version": 1})
+
+    assert [(game / "assets" / file).read_bytes() for file in FILES] == before
+    entry = parse_manifest((game / "assets/manifests/dgx_pixels.json").read_bytes()).assets[0]
+    assert entry.atlas is not None
+    assert entry.atlas.tile_width == 16

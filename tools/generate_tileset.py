@@ -132,8 +132,9 @@ async def generate_tileset(
         palette = palette_or_default(palette, settings)
         locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
         chosen = services.catalogue.get(model if model is not None else settings.model)
+        side = tile_size if tile_size is not None else _side(settings)
         request = tileset_request(
-            terrains=terrains, kind=kind, tile_size=tile_size if tile_size is not None else _side(settings), variants=variants, transition=transition, pairs=pairs,
+            terrains=terrains, kind=kind, tile_size=side, variants=variants, transition=transition, pairs=pairs,
             colors=colors, palette=locked, name=name, seed=seed if seed is not None else secrets.randbelow(2**31),
             model=chosen.id, publish=publish, overwrite=overwrite,
         )  # fmt: skip
