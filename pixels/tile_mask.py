@@ -49,7 +49,9 @@ def edge_shape(kind: Kind, side: int, transition: Transition, seed: int) -> Edge
         raise ValueError(f"A tile of {side} px cannot be halved: its side must be even, and at least 8.")
     dither = max(3, side // 4) if transition == "soft" else 0
     amplitude = 0.0 if transition == "hard" else 0.5 if side < 12 else 0.09 * side + 0.4
-    waver = _waver(side, seed, 5 if SHAPES[kind] == 2 else 8)
+    across = max(side // 5, BAND + -(-dither // 2))
+    crossings = (side // 2,) if SHAPES[kind] == 2 else (across + 1, side - across - 1)
+    waver = _straight_over_edges(_waver(side, seed, 5 if SHAPES[kind] == 2 else 8), crossings)
     surface = np.rint(max(2, round(_COVER * side)) + amplitude * waver[side // 2]).astype(np.intp)
     if SHAPES[kind] == 2:
         radius = max(0, min(side // 2 - BAND, round(0.36 * side)))
@@ -57,7 +59,7 @@ def edge_shape(kind: Kind, side: int, transition: Transition, seed: int) -> Edge
     if kind == "sidescroller":  # what one stands on ends where its tile does
         return EdgeShape(side, 0, max(1, side // 7), 0, np.zeros((side, side)), 0, surface)
     reach = -(-dither // 2)
-    inset = max(side // 5, BAND + reach)
+    inset = across
     notch = min(side // 10, inset - BAND - reach)
     if transition != "hard":  # a notch must not come as near to a neighbour as BAND, or that would have to know of it
         waver = (0.05 * side + 0.2) * waver
@@ -134,6 +136,20 @@ def _waver(side: int, seed: int, shortest: int) -> NDArray[np.float64]:
             if 0 < how_fine <= most:
                 total += random.normal() / how_fine**0.7 * np.cos(down * y + across * x + random.uniform(0, 2 * np.pi))
     return np.asarray(np.clip(total / (2 * total.std()), -1, 1))
+
+
+def _straight_over_edges(waver: NDArray[np.float64], crossings: tuple[int, ...]) -> NDArray[np.float64]:
+    """Roll the noise so that lines go straight on where they cross the tile's edges, at these places along them.
+
+    There all tiles have the same step, and one of them would show on the whole map.
+    """
+    cost = np.zeros_like(waver)
+    for axis in (0, 1):
+        step = np.abs(waver - np.roll(waver, 1, 1 - axis))
+        wide = sum(np.roll(step, shift, axis) for shift in range(-BAND, BAND + 1))
+        cost = cost + sum(np.roll(wide, -place, axis) for place in crossings)
+    down, right = np.unravel_index(cost.argmin(), cost.shape)
+    return np.roll(waver, (-int(down), -int(right)), (0, 1))
 
 
 def _threshold(shape: EdgeShape, places: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from dgx_pixels.pixels.tile_layout import Kind, Layout, Pair, edges_of, make_lay
 from dgx_pixels.pixels.tile_mask import Transition, edge_shape
 from dgx_pixels.pixels.tile_paint import Material, atlas_of, make_materials, paint_tiles
 from dgx_pixels.pixels.tile_proof import Proof, prove
-from dgx_pixels.pixels.tile_texture import Texture, calmest, difference, enlivened, fit_period, vary
+from dgx_pixels.pixels.tile_texture import Texture, calmest, difference, enlivened, fit_period, seam, vary
 
 TOO_LIKE: Final = 0.045
 """Terrains that differ by less (see `tile_texture.difference`) cannot be told apart on a map."""
@@ -61,8 +61,10 @@ class Tileset:
 def make_textures(renders: Sequence[Texture], side: int, seed: int) -> tuple[Texture, ...]:
     """Make a terrain's tile and its variants, each (side, side, 3), of as many pictures that continue over their edges.
 
-    All variants have the border of the first, and so border on each other in any order.
+    All variants have the border of the first, and so border on each other in any order. The first is made of the picture that
+    continues best: a model that is asked to wrap does so more or less well.
     """
+    renders = sorted(renders, key=seam)
     first = calmest(enlivened(fit_period(renders[0], side, seed)))
     others = [fit_period(render, side, seed + i) for i, render in enumerate(renders[1:], start=1)]
     return (first, *(vary(first, other, seed + i) for i, other in enumerate(others, start=1)))

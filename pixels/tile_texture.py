@@ -19,7 +19,7 @@ _DIFFERENT: Final = 0.6
 """Of the usual difference of two places, what a patch must differ by to be worth having."""
 
 _CALM: Final = 0.9
-"""Of the usual step from line to line, what a step over a tile's edge should be: one that is much less shows, too."""
+"""Of the steps from line to line beside it, what a step over a tile's edge should be: one that is much less shows, too."""
 
 _LIVELY: Final = 0.022
 """Spread of the lightness, in OKLab, of a texture that is seen."""
@@ -93,16 +93,25 @@ def enlivened(texture: Texture) -> Texture:
     return oklab_to_srgb(middle + gain * (lab - middle))
 
 
+def seam(texture: Texture) -> float:
+    """How much more a texture steps over its own edges than inside, in the mean of both axes: about 1 if it continues there."""
+    seen = texture.astype(np.int16)
+    over = np.abs(seen[0] - seen[-1]).mean() + np.abs(seen[:, 0] - seen[:, -1]).mean()
+    inside = np.abs(np.diff(seen, axis=0)).mean() + np.abs(np.diff(seen, axis=1)).mean()
+    return float(over / max(inside, 1e-6))
+
+
 def calmest(texture: Texture) -> Texture:
-    """Roll a texture that continues over its edges so that these lie where it steps as it usually does.
+    """Roll a texture that continues over its edges so that it steps there no more than it does beside them.
 
     A tile's edge on a line of mortar would show wherever a neighbour has another terrain.
     """
-    lab = comparable(texture)
+    near = max(2, len(texture) // 8)
     for axis in (0, 1):
-        steps = np.linalg.norm(lab - np.roll(lab, 1, axis), axis=-1).mean(axis=1 - axis)  # from the line before to this one
-        texture = np.roll(texture, -int(np.abs(steps - _CALM * np.median(steps)).argmin()), axis)
-        lab = comparable(texture)
+        seen = texture.astype(np.int16)
+        steps = np.abs(seen - np.roll(seen, 1, axis)).mean(axis=(1 - axis, 2))  # from the line before to this one
+        beside = sum(np.roll(steps, shift) for shift in range(-near, near + 1) if shift) / (2 * near)
+        texture = np.roll(texture, -int(np.abs(steps / np.maximum(beside, 1e-6) - _CALM).argmin()), axis)
     return texture
 
 

@@ -16,14 +16,7 @@ from dgx_pixels.pixels.tile_mask import Transition
 from dgx_pixels.pixels.tile_paint import atlas_of, palette_in, tiles_of
 from dgx_pixels.pixels.tile_proof import prove
 from dgx_pixels.pixels.tile_set import make_textures
-from dgx_pixels.pixels.tile_texture import difference, fit_period, vary
-
-
-def seam(texture: np.ndarray) -> float:
-    """Mean step over the wrapped edges, divided by the mean step inside."""
-    x = texture.astype(float)
-    over = np.abs(x[0] - x[-1]).mean() + np.abs(x[:, 0] - x[:, -1]).mean()
-    return float(over / (np.abs(np.diff(x, axis=0)).mean() + np.abs(np.diff(x, axis=1)).mean()))
+from dgx_pixels.pixels.tile_texture import difference, fit_period, seam, vary
 
 
 @pytest.mark.parametrize("side", [8, 13, 16, 24, 32, 40, 48, 64])
