@@ -17,6 +17,8 @@ BAND: Final = 2
 """Pixels beyond a tile's edges that its pattern decides, so that lines and shadows can be drawn without its neighbours."""
 _COVER: Final = 0.3
 """Of a tile's side: how deep a sidescroller's surface is."""
+_WAVES: Final = 4  # along a side at most: more, as high as these, would break into islands
+_ROUNDS: Final = 4
 _BAYER: Final = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])  # Bayer 1973
 
 
@@ -54,7 +56,7 @@ def edge_shape(kind: Kind, side: int, transition: Transition, seed: int) -> Edge
     waver = _straight_over_edges(_waver(side, seed, 5 if SHAPES[kind] == 2 else 8), crossings)
     surface = np.rint(max(2, round(_COVER * side)) + amplitude * waver[side // 2]).astype(np.intp)
     if SHAPES[kind] == 2:
-        radius = max(0, min(side // 2 - BAND, round(0.36 * side)))
+        radius = max(0, min(side // 2 - BAND - 1, round(0.36 * side)))
         return EdgeShape(side, 0, radius, 0, amplitude * waver, dither, surface)
     if kind == "sidescroller":  # what one stands on ends where its tile does
         return EdgeShape(side, 0, max(1, side // 7), 0, np.zeros((side, side)), 0, surface)
@@ -90,11 +92,18 @@ def _mask(upper: NDArray[np.bool_], shape: EdgeShape) -> NDArray[np.bool_]:
     inside = cv2.distanceTransform(region, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     outside = cv2.distanceTransform(1 - region, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     away = np.where(region > 0, inside - 0.5, 0.5 - outside)  # from the line to the pixel's middle
-    away = away[around - BAND : around + side + BAND, around - BAND : around + side + BAND]
-    places = np.arange(-BAND, side + BAND)
-    away = away + shape.waver[np.ix_(places % side, places % side)]
-    mask: NDArray[np.bool_] = away > _threshold(shape, places)
-    return mask if shape.dither else _without_bumps(mask)
+    places = np.arange(-BAND - 1, side + BAND + 1)  # one more, for bumps to be known by their neighbours
+    away = away[around - BAND - 1 : around + side + BAND + 1, around - BAND - 1 : around + side + BAND + 1]
+    mask: NDArray[np.bool_] = away + shape.waver[np.ix_(places % side, places % side)] > _threshold(shape, places)
+    if shape.dither:
+        return mask[1:-1, 1:-1]
+    if len(upper) == 2:  # notches leave no room for this
+        mask = _without_bumps(mask)
+    inside = np.zeros_like(mask)
+    inside[2 * BAND + 1 : -2 * BAND - 1, 2 * BAND + 1 : -2 * BAND - 1] = True
+    for _ in range(_ROUNDS):  # a bump that is gone may lay bare the next; near an edge, the neighbours would have to know
+        mask = np.where(inside, _without_bumps(mask), mask)
+    return mask[1:-1, 1:-1]
 
 
 def _region(upper: NDArray[np.bool_], shape: EdgeShape, around: int) -> NDArray[np.uint8]:
@@ -127,7 +136,7 @@ def _disk(radius: int) -> NDArray[np.uint8]:
 def _waver(side: int, seed: int, shortest: int) -> NDArray[np.float64]:
     """Smooth noise from -1 to 1 that continues over its own edges: a few waves, none much shorter than so many pixels."""
     random = np.random.default_rng(seed)
-    most = max(1, side // shortest)
+    most = min(_WAVES, side // shortest)
     y, x = np.indices((side, side)) * (2 * np.pi / side)
     total = np.zeros((side, side))
     for down in range(-most, most + 1):
@@ -163,10 +172,7 @@ def _threshold(shape: EdgeShape, places: NDArray[np.intp]) -> NDArray[np.float64
 
 
 def _without_bumps(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Take away bumps and dents of a single pixel inside the tile; what lies near its edges is its neighbours', too."""
+    """Take away bumps and dents of a single pixel; the outermost ring is not to be used."""
     near = mask.astype(np.uint8)
     same = sum(np.roll(near, shift, axis).astype(int) for shift, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)))
-    smooth = np.where(mask, same >= 2, same >= 3)
-    kept = np.zeros_like(mask)
-    kept[2 * BAND : -2 * BAND, 2 * BAND : -2 * BAND] = True
-    return np.where(kept, smooth, mask)
+    return np.where(mask, same >= 2, same >= 3)
