@@ -15,6 +15,7 @@ MOST_RATIO: Final = 1.15
 MOST_WORST: Final = 2.5
 """A single pair's step over its edge may be so many times the largest that either of the two has inside."""
 _FLAT: Final = 4.0  # of 255: steps below this are not seen, and no yardstick
+_LINE: Final = 96.0  # of 255: what one pixel may step by, as where a wall's outline ends at the ground, and be no seam
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def prove(tiles: NDArray[np.uint8], edges: Sequence[Edges]) -> Proof:
     Only pixels and patterns are looked at, not how the tiles were made. Raises ValueError if no two may be neighbours.
     """
     seen = tiles.astype(np.int16)  # alpha is 0 or 255, and clear pixels are black
+    flat = max(_FLAT, _LINE / tiles.shape[1])
     near = max(2, tiles.shape[1] // 8)
     scores: list[tuple[float, tuple[int, int], bool]] = []
     edge_total, beside_total, pairs = 0.0, 0.0, 0
@@ -65,7 +67,7 @@ def prove(tiles: NDArray[np.uint8], edges: Sequence[Edges]) -> Proof:
         for befores, afters in _legal(edges, below=below):
             over = np.abs(lines[befores, -1][:, None] - lines[afters, 0][None]).sum(-1).mean(-1) / 3
             beside = (last[befores][:, None] + first[afters][None]) / 2
-            score = over / np.maximum(np.maximum(largest[befores][:, None], largest[afters][None]), _FLAT)
+            score = over / np.maximum(np.maximum(largest[befores][:, None], largest[afters][None]), flat)
             one, other = np.unravel_index(score.argmax(), score.shape)
             scores.append((float(score.max()), (befores[one], afters[other]), below))
             edge_total, beside_total = edge_total + float(over.sum()), beside_total + float(beside.sum())
