@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from tiny_kinds import KINDS, train_judge
 
 from dgx_pixels.models.catalogue import embedded
-from dgx_pixels.models.pipeline import Renderer, RenderRequest
+from dgx_pixels.models.contender import Contender
+from dgx_pixels.models.profiles import schedule_for
+from dgx_pixels.models.render import Render, RenderRequest, Wrap
+from dgx_pixels.models.renderer import Renderer
 from dgx_pixels.models.tiny_data import SIZE, Tile, examples, read_tiles
 from dgx_pixels.models.tiny_words import COLOURS, colour_shares
 from dgx_pixels.pixels.colour import comparable
@@ -59,27 +61,29 @@ class Artist:
 
     def __init__(self, batch: int = 8) -> None:
         self.model, self.batch = embedded(), batch
+        self.contender = Contender(self.model)
+        self.schedule = schedule_for(self.contender, "standard")
         self.renderer = Renderer("cpu")
-        self.pipeline = self.renderer.load(self.model)[0]
+
+    def _draw(self, requests: list[RenderRequest]) -> list[NDArray[np.uint8]]:
+        found: list[NDArray[np.uint8]] = []
+        for drawn in self.renderer.draw(requests, lambda *_: None):
+            if not isinstance(drawn, Render):
+                raise drawn
+            found.append(drawn.pixels)
+        return found
+
+    def _request(self, prompt: str, seed: int, wrap: Wrap = "none") -> RenderRequest:
+        return RenderRequest(self.contender, self.schedule, prompt, "", SIZE, SIZE, seed, wrap=wrap)
 
     def seamless_render(self, prompt: str, seed: int) -> NDArray[np.uint8]:
         """An RGB picture (32, 32, 3) that is drawn to fit itself."""
-        model = self.model
-        request = RenderRequest(model, prompt, "", SIZE, SIZE, seed, model.steps, model.guidance, seamless=True)
-        return self.renderer.render(request, lambda *_: None).pixels
+        return self._draw([self._request(prompt, seed, "xy")])[0]
 
-    @torch.inference_mode()
     def renders(self, prompts: list[str], seeds: list[int]) -> list[NDArray[np.uint8]]:
         """RGB pictures (32, 32, 3), in order."""
-        found: list[NDArray[np.uint8]] = []
-        for i in range(0, len(prompts), self.batch):
-            images = self.pipeline(
-                prompt=prompts[i : i + self.batch], width=SIZE, height=SIZE, num_inference_steps=self.model.steps,
-                guidance_scale=self.model.guidance, output_type="np",
-                generator=[torch.Generator().manual_seed(s) for s in seeds[i : i + self.batch]],
-            ).images  # fmt: skip
-            found += list((images * 255).round().astype(np.uint8))
-        return found
+        asked = [self._request(prompt, seed) for prompt, seed in zip(prompts, seeds, strict=True)]
+        return [r for i in range(0, len(asked), self.batch) for r in self._draw(asked[i : i + self.batch])]
 
     def sprites(self, prompts: list[str], seeds: list[int]) -> list[Sprite]:
         """Finished sprites, in order."""
@@ -266,7 +270,8 @@ def main() -> None:
     ]  # fmt: skip
     print(table(figures))
     with Image.open(a.out / "kinds.png") as sheet:
-        print(f"{artist.model.steps} steps, guidance {artist.model.guidance:g}; pictures in {a.out}, kinds.png is {sheet.size}")
+        how = f"{artist.schedule.steps} steps, guidance {artist.schedule.guidance:g}"
+        print(f"{how}; pictures in {a.out}, kinds.png is {sheet.size}")
 
 
 if __name__ == "__main__":

@@ -96,8 +96,7 @@ def tileset(water: Pixels, grass: Pixels) -> PublishItem:
     tiles = [joined(grass, water, four) for four in corners]
     image = np.vstack([np.hstack(tiles[row : row + 4]) for row in range(0, 16, 4)])
     atlas = Atlas(tile_width=grass.shape[1], tile_height=grass.shape[0], columns=4, rows=4)
-    cells = [{"cells": [[a, b], [c, d]]} for a, b, c, d in corners]
-    rules = {"kind": "wang16", "terrains": list(TERRAINS), "tiles": cells}
+    rules = {"kind": "wang16", "terrains": list(TERRAINS), "pattern": "corners", "tiles": [list(four) for four in corners]}
     return item("tiles/tile_water_grass.png", image, atlas, "water grass", "tile", kind="tileset", tileset=rules)
 
 

@@ -1,148 +1,143 @@
-"""Which base models there are, and what each can truly draw: the embedded tiny-sdxl, and folders that a user dropped in."""
+"""Which models there are on this machine: the embedded one, what a user dropped in, and what lies in Hugging Face's cache."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
-from functools import lru_cache
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-EMBEDDED = "tiny-sdxl"
-_EMBEDDED_FOLDER = Path(__file__).parent / "tiny_sdxl"
-_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
-SIZES = (16, 24, 32, 48, 64, 96, 128)
-"""Sides of sprites in pixels; a model draws some of them."""
+from dgx_pixels.models.base_model import EMBEDDED, PARTS, SIZES, BaseModel, check_weights, embedded, weights_sha256
+from dgx_pixels.models.digest import Digests
+from dgx_pixels.models.entries import Lora, Vae
+from dgx_pixels.models.header import ModelError
+from dgx_pixels.models.hub_cache import cached_models
+from dgx_pixels.models.hub_sets import SETS
+from dgx_pixels.models.scan import (
+    base_of_file,
+    base_of_folder,
+    clean_id,
+    diffusers_folders,
+    lora_of_file,
+    model_files,
+    vae_of_file,
+)
 
+__all__ = [
+    "EMBEDDED", "SIZES", "BaseModel", "Catalogue", "Lora", "ModelError", "Vae", "check_weights", "embedded", "weights_sha256",
+]  # fmt: skip
 
-class ModelError(ValueError):
-    """A model is unknown, incomplete or damaged, or cannot draw what is asked."""
+PRODUCTION = "sdxl"
+"""The base model that is the default as soon as its weights are there."""
 
-
-@dataclass(frozen=True)
-class BaseModel:
-    """A base model that can be loaded, and how to ask it for a sprite."""
-
-    id: str
-    folder: Path
-    """A diffusers folder with safetensors weights."""
-    licence: str
-    sizes: tuple[int, ...]
-    """Sides of the sprites it truly draws, in pixels."""
-    render_side: int
-    """Longer side of its render in pixels; a sprite's cell is this over the sprite's longer side."""
-    prompt: str
-    """How a prompt is put to it, with `{}` for the user's words."""
-    negative_prompt: str
-    ground: tuple[int, int, int] | None
-    """The key colour it draws behind a sprite; None if it has to be found in the picture."""
-    steps: int
-    guidance: float
-    dpm_solver: bool
-    """Whether to sample with DPM-Solver++ rather than with the sampler in its folder."""
-    wrap_from: float
-    """Of a seamless picture, the share of the steps that is drawn before its edges are joined."""
-
-    def check_size(self, width: int, height: int) -> None:
-        """Raise ModelError if the model does not truly draw this size."""
-        if width not in self.sizes or height not in self.sizes:
-            sizes = " or ".join(map(str, self.sizes))
-            raise ModelError(
-                f"The model {self.id} draws sides of {sizes} px, not {width}x{height}: "
-                f"ask for {sizes}, or for another model (list_models shows which sizes each one draws)."
-            )
-
-    def render_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height in pixels of the render for a sprite of this size: a whole number of pixels per cell."""
-        cell = self.render_side // max(width, height)
-        return width * cell, height * cell
-
-
-def embedded() -> BaseModel:
-    """The model that ships with the package: 32 px sprites on any machine."""
-    return BaseModel(
-        id=EMBEDDED, folder=_EMBEDDED_FOLDER, licence="CC0-1.0", sizes=(32,), render_side=32, prompt="{}", negative_prompt="",
-        ground=(255, 0, 255), steps=10, guidance=3.0, dpm_solver=True,
-        wrap_from=0.5,  # joined from the start, 8x8 latents know no up and down, and bricks and planks turn to dough
-    )  # fmt: skip
-
-
-def dropped_in(folder: Path) -> BaseModel:
-    """A full-size SDXL model in diffusers layout that a user put into the model folder."""
-    return BaseModel(
-        id=folder.name, folder=folder, licence="see the model's own card", sizes=SIZES, render_side=1024,
-        prompt="pixel art, {}, centered, flat plain background", negative_prompt="3d render, realistic, blurry, text, watermark",
-        ground=None, steps=25, guidance=6.0, dpm_solver=True, wrap_from=0.0,
-    )  # fmt: skip
+Entry = TypeVar("Entry", BaseModel, Lora, Vae)
 
 
 class Catalogue:
-    """The base models on this machine; reads folders anew on every question, so that a dropped-in model is there at once."""
+    """The models on this machine. Safe to use from several threads: it keeps nothing but digests.
 
-    def __init__(self, checkpoints: Path) -> None:
-        self._checkpoints = checkpoints
+    The folders are read anew on every question, so that a dropped-in file is there at once; a file's header is read again
+    only when the file has changed. Ids are unique within bases, LoRAs and VAEs each. One bad file costs no other: it is
+    listed with its `problem`.
+    """
 
-    def list(self) -> list[BaseModel]:
-        """All models, the embedded one first, then the dropped-in ones by name."""
-        folders = sorted(p.parent for p in self._checkpoints.glob("*/model_index.json"))
-        return [embedded(), *(dropped_in(f) for f in folders)]
+    def __init__(self, models_folder: Path, hf_cache: Path | None = None) -> None:
+        """Take a folder that holds `checkpoints/`, `loras/` and `vae/`, and the folder of Hugging Face's cache, if it counts.
+
+        Digests of large files are kept in `sha256.json` beside the models' folder.
+        """
+        self.folder = models_folder
+        self.digests = Digests(models_folder.parent / "sha256.json")
+        self._hf_cache = hf_cache
+
+    def bases(self) -> list[BaseModel]:
+        """All base models: the embedded one, then those of `checkpoints/` by name, then whole ones of the cache."""
+        folder = self.folder / "checkpoints"
+        dropped = [
+            *((f.name, base_of_folder(clean_id(f.name), f, self.digests)) for f in diffusers_folders(folder)),
+            *((f.stem, base_of_file(clean_id(f.stem), f, self.digests)) for f in model_files(folder)),
+        ]
+        ours = [model for _, model in sorted(dropped, key=lambda pair: pair[0])]
+        return _with_own_ids([embedded(self.digests), *ours], self._cached(BaseModel))
+
+    def loras(self) -> list[Lora]:
+        """All LoRAs: those of `loras/` by path, then those of the cache."""
+        ours = [lora_of_file(clean_id(f.stem), f, self.digests) for f in model_files(self.folder / "loras")]
+        return _with_own_ids(ours, self._cached(Lora))
+
+    def vaes(self) -> list[Vae]:
+        """All VAEs: those of `vae/` by path, then those of the cache."""
+        ours = [vae_of_file(clean_id(f.stem), f, self.digests) for f in model_files(self.folder / "vae")]
+        return _with_own_ids(ours, self._cached(Vae))
+
+    def read_ahead(self) -> None:
+        """Read the headers of all files that have changed, so that the next question need not: 40 ms a LoRA the first time."""
+        self.bases()
+        self.loras()
 
     def get(self, model: str | None) -> BaseModel:
-        """The model of this id; the embedded one for None. Raises ModelError if there is none of that id."""
-        models = {m.id: m for m in self.list()}
-        wanted = model if model is not None else EMBEDDED
-        if wanted not in models:
-            raise ModelError(
-                f"There is no model {wanted!r}: use one of {', '.join(models)}. "
-                f"A diffusers SDXL folder put into {self._checkpoints} is listed, too."
-            )
-        return models[wanted]
+        """The base model of this id; the default one for None: `sdxl` once it was pulled or put here, else the embedded one.
+
+        Raises ModelError, which names the ids there are, if there is none of that id.
+        """
+        bases = self.bases()
+        if model is None:
+            ours = (b for b in bases if b.id == PRODUCTION and b.folder.is_relative_to(self.folder) and _is_whole(b))
+            return next(ours, bases[0])
+        found = _named(bases, model, "model", self.folder / "checkpoints")
+        return found if set(found.parts) == set(PARTS) else replace(found, lender=_lender(found, bases))
+
+    def lora(self, lora: str) -> Lora:
+        """The LoRA of this id. Raises ModelError, which names the ids there are, if there is none of that id."""
+        return _named(self.loras(), lora, "LoRA", self.folder / "loras")
+
+    def _cached(self, kind: type[Entry]) -> list[Entry]:
+        if self._hf_cache is None or not self._hf_cache.is_dir():
+            return []
+        return [model for model in cached_models(self._hf_cache, self.digests) if isinstance(model, kind)]
 
 
-def check_weights(model: BaseModel) -> None:
-    """Raise ModelError if a part of the model has no weights, or fewer bytes of them than its header promises."""
-    for part in _PARTS:
-        files = sorted((model.folder / part).glob("*.safetensors"))
-        if not files:
-            raise ModelError(
-                f"The model {model.id} has no weights in {model.folder / part}: "
-                "put its .safetensors there, reinstall dgx-pixels if it is the embedded model, or use another model."
-            )
-        for file in files:
-            _check_file(model, file)
+def _lender(model: BaseModel, bases: Sequence[BaseModel]) -> BaseModel | None:
+    """The base model whose text encoders and VAE one without its own can use: `sdxl`, else the first of its width."""
+    whole = [b for b in bases if b.problem is None and set(b.parts) == set(PARTS) and b.text_width == model.text_width]
+    return next((b for b in whole if b.id == PRODUCTION), whole[0] if whole else None)
 
 
-def _check_file(model: BaseModel, file: Path) -> None:
+def _is_whole(base: BaseModel) -> bool:
+    """Whether all of a model's weights are there: half a copy must not become the default."""
     try:
-        _check_header(model, file)
-    except OSError as error:
-        raise ModelError(f"The weights {file} of {model.id} cannot be read ({error}): check the file and its rights.") from error
+        check_weights(base)
+    except ModelError:
+        return False
+    return True
 
 
-def _check_header(model: BaseModel, file: Path) -> None:
-    damaged = ModelError(
-        f"The model {model.id} has damaged weights, {file}: the file is cut short or not safetensors. Fetch it again."
+def _with_own_ids(ours: Iterable[Entry], cached: Iterable[Entry]) -> list[Entry]:
+    """All of these, each with an id of its own: a cached model gives way to one of the same id, others get a number."""
+    found: dict[str, Entry] = {}
+    for model in ours:
+        model_id, number = model.id, 2
+        while model_id in found:
+            model_id, number = f"{model.id}-{number}", number + 1
+        found[model_id] = replace(model, id=model_id)
+    for model in cached:
+        found.setdefault(model.id, model)
+    return list(found.values())
+
+
+def _named(models: Sequence[Entry], wanted: str, what: str, folder: Path) -> Entry:
+    found = next((m for m in models if m.id == wanted), None)
+    if found is not None:
+        return found
+    ids = [m.id for m in models]
+    pulled = next((name for name, members in SETS.items() if wanted == name or wanted in {m.id for m in members}), None)
+    if pulled is not None:
+        raise ModelError(
+            f"There is no {what} {wanted!r} on this machine yet: run `dgx-pixels models pull {pulled}`, then ask again."
+        )
+    near = difflib.get_close_matches(wanted, ids, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}? " if near else f"use one of {', '.join(ids[:20])}. " if ids else ""
+    raise ModelError(
+        f"There is no {what} {wanted!r}: {hint}What is put into {folder}, or added with `dgx-pixels models add`, is listed, too."
     )
-    with file.open("rb") as f:
-        length = int.from_bytes(f.read(8), "little")
-        if not 2 <= length <= 100_000_000:
-            raise damaged
-        try:
-            header = json.loads(f.read(length))
-            end = max(int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise damaged from None
-    if file.stat().st_size != 8 + length + end:
-        raise damaged
-
-
-def weights_sha256(model: BaseModel) -> dict[str, str]:
-    """SHA-256 of each weight file, by its path below the model's folder."""
-    files = [f for part in _PARTS for f in sorted((model.folder / part).glob("*.safetensors"))]
-    return {f.relative_to(model.folder).as_posix(): _sha256(f, f.stat().st_mtime_ns, f.stat().st_size) for f in files}
-
-
-@lru_cache(maxsize=256)
-def _sha256(file: Path, _mtime_ns: int, _size: int) -> str:  # time and size are part of the key: a changed file is read again
-    with file.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()

@@ -1,96 +1,230 @@
 """The GPU thread: the one thread that owns the renderer, behind an asyncio face.
 
-A failure on the thread reaches the caller it belongs to. A caller that is cancelled leaves the queue, or stops its work at
-the next step. The renderer is made on the thread, on its first use, so that starting a server never waits for torch.
+Requests that can be drawn together are. A failure on the thread reaches the callers it belongs to. A caller that is cancelled
+leaves the queue, or the batch at its next step. The renderer is made on the thread, on its first use, so that starting a server
+never waits for torch.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
-E = TypeVar("E")
-T = TypeVar("T")
+import numpy as np
+from numpy.typing import NDArray
 
-Step = Callable[[int, int], None]
+logger = logging.getLogger(__name__)
+
+Preview = Callable[[int], NDArray[np.uint8] | None]
+"""Gives a small picture (h, w, 3) of how far the request of this number has come; None if its turn is another time."""
+Tell = Callable[[int, int, Preview], None]
+"""Told after each step how many of how many are done; raising from it ends the batch at once."""
+
+_LINGER_S = 0.01
+"""How long the thread waits for requests that come together, before it draws the first of them alone."""
+_PREVIEW_EVERY_S = 0.25
 
 
 class WorkCancelledError(Exception):
-    """Raised on the GPU thread at a step, after the caller went away or the thread was asked to close."""
+    """Raised on the GPU thread at a step, after all callers went away or the thread was asked to close."""
 
 
 class QueueFullError(RuntimeError):
     """Too much work is waiting already."""
 
 
-class GpuThread(Generic[E]):
-    """Runs work on one thread, one piece after the other, with the engine that `make_engine` makes there.
+class GpuLostError(RuntimeError):
+    """The GPU cannot be used by this process any more; only a new process can."""
 
-    Use as an async context manager. Leaving it stops the running work at its next step and drops what is queued.
+
+class Drawable(Protocol):
+    """A request for one picture."""
+
+    @property
+    def key(self) -> Hashable:
+        """Requests of equal keys can be drawn together."""
+
+    @property
+    def most(self) -> int:
+        """How many of them."""
+
+
+R = TypeVar("R", bound=Drawable)
+R_contra = TypeVar("R_contra", bound=Drawable, contravariant=True)
+P = TypeVar("P")
+P_co = TypeVar("P_co", covariant=True)
+
+
+class Engine(Protocol[R_contra, P_co]):
+    """What the thread owns."""
+
+    def draw(self, requests: Sequence[R_contra], tell: Tell) -> Sequence[P_co | Exception]:
+        """Draw requests of one key; for each its picture, or why it has none."""
+
+
+class Watcher(Protocol):
+    """Takes one request's progress, in the event loop; `preview` is a small picture (h, w, 3), or None in between."""
+
+    def __call__(self, done: int, total: int, preview: NDArray[np.uint8] | None) -> None: ...  # noqa: D102
+
+
+@dataclass(eq=False)
+class _Item(Generic[R, P]):
+    request: R
+    watch: Callable[[int, int, NDArray[np.uint8] | None], None]
+    future: Future[P] = field(default_factory=Future)
+    stop: threading.Event = field(default_factory=threading.Event)
+    previewed: float = 0.0
+
+
+class GpuThread(Generic[R, P]):
+    """Draws on one thread, one batch after the other, with the engine that `make_engine` makes there.
+
+    Use as an async context manager. Leaving it stops the running batch at its next step and drops what is queued. `on_lost` is
+    called on the thread with one sentence when the GPU is lost: nothing can be drawn after that.
     """
 
-    def __init__(self, make_engine: Callable[[], E], max_waiting: int = 64) -> None:
+    def __init__(
+        self, make_engine: Callable[[], Engine[R, P]], on_lost: Callable[[str], None] = lambda _: None, max_waiting: int = 64
+    ) -> None:
         self._make_engine = make_engine
+        self._on_lost = on_lost
         self._max_waiting = max_waiting
-        self._engine: E | None = None
-        self._asked_to_stop: set[threading.Event] = set()
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gpu")
+        self._engine: Engine[R, P] | None = None
+        self._queue: deque[_Item[R, P]] = deque()
+        self._running: list[_Item[R, P]] = []
+        self._changed = threading.Condition()
+        self._closing = False
+        self._beat = time.monotonic()
+        self._thread = threading.Thread(target=self._work, name="gpu", daemon=True)  # a hung driver must not hold the exit
 
     async def __aenter__(self) -> Self:
+        self._thread.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for stop in list(self._asked_to_stop):
-            stop.set()
-        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+        with self._changed:
+            self._closing = True
+            for item in (*self._queue, *self._running):
+                item.stop.set()
+            self._changed.notify_all()
+        await asyncio.to_thread(self._thread.join)
 
     @property
     def waiting(self) -> int:
-        """How many pieces of work are queued or running."""
-        return len(self._asked_to_stop)
+        """How many requests are queued or being drawn."""
+        return len(self._queue) + len(self._running)
 
-    async def run(self, work: Callable[[E, Step], T], on_step: Callable[[int, int], None] | None = None) -> T:
-        """Run `work(engine, step)` on the thread and answer with its result.
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the thread last made a step; 0 while it has nothing to do."""
+        return time.monotonic() - self._beat if self._running else 0.0
 
-        `work` calls `step(done, total)` as often as it can be stopped; `on_step` is told of it in the event loop. Raises
-        QueueFullError at once if too much is waiting, WorkCancelledError if the thread closes, and whatever `work` raises.
+    async def draw(self, request: R, watch: Watcher | None = None) -> P:
+        """Draw one picture, together with others where that is possible; `watch` is told of its steps.
+
+        Raises QueueFullError at once if too much is waiting, WorkCancelledError if the thread closes, and whatever the engine
+        raises or answers for this request.
         """
         if self.waiting >= self._max_waiting:
             raise QueueFullError(
                 f"{self.waiting} pieces of work are waiting for the GPU already: try again when some of them are done."
             )
         loop = asyncio.get_running_loop()
-        stop = threading.Event()
 
-        def step(done: int, total: int) -> None:
-            if stop.is_set():
-                raise WorkCancelledError("The work was stopped before it was done.")
-            if on_step is not None:
-                loop.call_soon_threadsafe(on_step, done, total)
+        def tell(done: int, total: int, preview: NDArray[np.uint8] | None) -> None:
+            if watch is not None:
+                loop.call_soon_threadsafe(watch, done, total, preview)
 
-        self._asked_to_stop.add(stop)
-        future = self._executor.submit(self._run_here, work, step)
-        future.add_done_callback(lambda _: self._asked_to_stop.discard(stop))
+        item: _Item[R, P] = _Item(request, tell)
+        with self._changed:
+            if self._closing:
+                raise WorkCancelledError("The server is closing: ask again when it is back.")
+            self._queue.append(item)
+            self._changed.notify_all()
         try:
-            return await asyncio.wrap_future(future)
+            return await asyncio.wrap_future(item.future)
         except asyncio.CancelledError:
-            stop.set()
-            if future.cancelled() and not _being_cancelled():
-                raise WorkCancelledError("The server is closing: ask again when it is back.") from None
+            item.stop.set()
             raise
 
-    def _run_here(self, work: Callable[[E, Step], T], step: Step) -> T:
+    def _work(self) -> None:
+        while (batch := self._take()) is not None:
+            try:
+                if batch:
+                    self._finish(batch, self._drawn([item.request for item in batch]))
+            except GpuLostError as error:
+                self._on_lost(str(error))
+                self._fail(batch, error)
+            except Exception as error:  # whatever it is, it belongs to these callers
+                self._fail(batch, error.with_traceback(None) if isinstance(error, WorkCancelledError) else error)
+            finally:
+                self._running = []
+
+    def _drawn(self, requests: Sequence[R]) -> Sequence[P | Exception]:
         if self._engine is None:
             self._engine = self._make_engine()
-        return work(self._engine, step)
+        return self._engine.draw(requests, self._tell)
 
+    def _take(self) -> list[_Item[R, P]] | None:
+        """Wait for requests, and take the oldest with those that can be drawn with it; None when closing."""
+        with self._changed:
+            while True:
+                self._forget_stopped()
+                if self._closing:
+                    return None
+                if self._queue:
+                    break
+                self._changed.wait()
+            first = self._queue[0].request
+            end = time.monotonic() + _LINGER_S
+            while self._like(first) < first.most and (left := end - time.monotonic()) > 0 and not self._closing:
+                self._changed.wait(left)
+            batch = [item for item in self._queue if item.request.key == first.key][: first.most]
+            for item in batch:
+                self._queue.remove(item)
+            batch = [item for item in batch if item.future.set_running_or_notify_cancel()]
+            self._running, self._beat = batch, time.monotonic()
+            return batch
 
-def _being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    def _like(self, first: R) -> int:
+        return sum(item.request.key == first.key for item in self._queue)
+
+    def _forget_stopped(self) -> None:
+        for item in [i for i in self._queue if i.stop.is_set()]:
+            self._queue.remove(item)
+            if item.future.set_running_or_notify_cancel():
+                item.future.set_exception(WorkCancelledError("The server is closing: ask again when it is back."))
+
+    def _tell(self, done: int, total: int, preview: Preview) -> None:
+        self._beat = now = time.monotonic()
+        for place, item in enumerate(self._running):
+            if not item.stop.is_set():
+                due = now - item.previewed >= _PREVIEW_EVERY_S
+                item.previewed = now if due else item.previewed
+                item.watch(done, total, preview(place) if due else None)
+        if all(item.stop.is_set() for item in self._running):
+            raise WorkCancelledError("The work was stopped before it was done.")
+
+    @staticmethod
+    def _finish(batch: Sequence[_Item[R, P]], outcomes: Sequence[P | Exception]) -> None:
+        for item, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                item.future.set_exception(outcome)
+            else:
+                item.future.set_result(outcome)
+
+    @staticmethod
+    def _fail(batch: Sequence[_Item[R, P]], error: Exception) -> None:
+        for item in batch:
+            item.future.set_exception(error)

@@ -44,7 +44,7 @@ def single_file_state(pipeline: StableDiffusionXLPipeline) -> State:
         raise ValueError(  # noqa: TRY004  # no wrong type of argument: the model is of another make
             "The original layout has as many layers in every block of the UNet: this UNet has not."
         )
-    state = {f"model.diffusion_model.{_unet_name(k, per_block)}": v for k, v in unet.state_dict().items()}
+    state = {f"model.diffusion_model.{unet_name(k, per_block)}": v for k, v in unet.state_dict().items()}
     state |= {f"first_stage_model.{_vae_name(k, len(vae.config.block_out_channels))}": v for k, v in vae.state_dict().items()}
     first = {k.removeprefix("text_model."): v for k, v in pipeline.text_encoder.state_dict().items()}
     state |= {f"conditioner.embedders.0.transformer.text_model.{k}": v for k, v in first.items()}
@@ -57,7 +57,8 @@ def _replaced(name: str, pairs: Iterable[tuple[str, str]]) -> str:
     return name
 
 
-def _unet_name(name: str, per_block: int) -> str:
+def unet_name(name: str, per_block: int) -> str:
+    """The original name of one of the UNet's weights, whose blocks have `per_block` layers each."""
     match = re.match(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.*)", name)
     if match is None:
         mid = re.match(r"mid_block\.(resnets|attentions)\.(\d+)\.(.*)", name)

@@ -82,12 +82,17 @@ def asked_size(options: ArtOptions) -> tuple[int, int] | None:
     return options.canvas or (None if options.trim else options.size)
 
 
+def parse_size(size: int | str) -> tuple[int, int] | None:
+    """Read (width, height) from 32, "32" or "32x48", each of at most four digits; None for anything else."""
+    match = re.fullmatch(r"\s*(\d{1,4})\s*(?:[xX]\s*(\d{1,4}))?\s*", str(size))
+    return None if match is None else (int(match[1]), int(match[2] or match[1]))
+
+
 def _read_size(what: str, size: int | str | None) -> tuple[int, int] | None:
     if size is None:
         return None
-    match = re.fullmatch(r"\s*(\d{1,4})\s*(?:[xX]\s*(\d{1,4}))?\s*", str(size))
-    sides = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not all(1 <= side <= MOST_SIDE for side in sides):
+    sides = parse_size(size)
+    if sides is None or not all(1 <= side <= MOST_SIDE for side in sides):
         raise ValueError(f"The {what} {size!r} is not possible: use a number from 1 to {MOST_SIDE}, or WxH of these, like 32x48.")
     return sides
 

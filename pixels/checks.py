@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from dgx_pixels.pixels.cleanup import orphans
 from dgx_pixels.pixels.colour import Color
 from dgx_pixels.pixels.cutout import remove_fringe
+from dgx_pixels.pixels.ground import ground_distance
 from dgx_pixels.pixels.palette import Palette
 from dgx_pixels.pixels.sprite import Sprite
 
 _LEAST_OPAQUE: Final = 0.02  # share of opaque pixels below which a sprite counts as empty
 _MOST_FRINGE: Final = 0.02  # share of opaque pixels that may look like ground: a few do by chance
 _MOST_ORPHANS: Final = 0.6  # nine in ten hand-drawn tiles have fewer; noise has nearly 1
+_NEAR_KEY: Final = 0.1  # distance in `colour.comparable` from the key: what of it is left in a picture lies this near
+_MOST_KEY: Final = 0.02  # share of such pixels: a floor has none, a thing on the key's ground a fifth and more
 _FRINGE_SEEN: Final = 2**20  # pixels up to which a fringe is looked for: in larger pictures it is no wider, and never seen
 
 
@@ -75,6 +78,16 @@ def check_sprite(
         "fringe": Check(fringe <= _MOST_FRINGE, fringe, False),
         "orphans": Check(lonely <= _MOST_ORPHANS, lonely, False),
     }
+
+
+def check_key(render: NDArray[np.uint8], key: Color) -> Check:
+    """Tell whether a render, (H, W, 3), that is kept whole shows the model's key colour; warns, with the key's share.
+
+    It does where a thing was asked for as a tile, rather than a floor or wall that fills its square. The render is looked
+    at, since a locked palette would hide the key behind its nearest colour.
+    """
+    share = float((ground_distance(render, np.array(key, np.float64)) < _NEAR_KEY).mean())
+    return Check(share <= _MOST_KEY, share, False)
 
 
 def _colors(pixels: NDArray[np.uint8]) -> set[int]:

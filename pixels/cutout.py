@@ -6,19 +6,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dgx_pixels.pixels.colour import Color, comparable
-from dgx_pixels.pixels.ground import holes, reaching_border
+from dgx_pixels.pixels.colour import Color
+from dgx_pixels.pixels.ground import drawn_key, find_ground, ground_cells, ground_distance
 
-# Distances are those of `comparable`, where 0.02 is just noticeable and magenta lies 0.5 or more from most subjects.
-_NEAR_KEY: Final = 0.2  # a model asked for a key draws it about so well
-_FLAT: Final = 0.04  # a found ground's pixels lie this near to its colour
-_FILL_KEY: Final = 0.1  # what the flood takes of a known key: its noise and the faint mixes at its edge
-_FILL_FOUND: Final = 0.05  # the same of a found ground, which may be a near shade of the subject, as grey and white are
-_TIGHT_KEY: Final = 0.06  # an enclosed hole in a known key: no flood leads there, so colour alone must convince
-_TIGHT_FOUND: Final = 0.02  # the same in a found ground, which is often white or black, as eyes and mouths are
-_KEY_BORDER: Final = 0.1  # share of the border that must show a known key
-_FOUND_BORDER: Final = 0.6  # share of the border that must be one flat colour to be taken for a ground
-_MOST_CUT: Final = 0.98  # a found ground covering more than this is no ground but the picture
+# Distances are those of `comparable`, where 0.02 is just noticeable, unless they are said to be sRGB units.
 _MIXED: Final = 0.5  # a ground's share above which an edge pixel is ground
 _LEAST_SHARE: Final = 0.04  # below this a mix is not told from noise
 _OFF_LINE: Final = 0.3  # how far off the line from subject to ground a mix may lie, as a part of its way along it
@@ -34,62 +25,28 @@ _NEARBY: Final = tuple((dy, dx) for dy in range(-2, 3) for dx in range(-2, 3) if
 
 @dataclass(frozen=True, eq=False)
 class Cutout:
-    """What is subject (`opaque`, (h, w), True) and the ground's colour as drawn; None when nothing was cut."""
+    """What is subject (`opaque`, (frames, h, w), True) and the ground's colour as drawn; None when nothing was cut."""
 
     opaque: NDArray[np.bool_]
     ground: Color | None
 
 
-def cut_out(rgb: NDArray[np.uint8], ground: Color | None) -> Cutout:
-    """Separate the subject of a true-size picture, (h, w, 3), from its ground.
+def cut_out(frames: NDArray[np.uint8] | NDArray[np.float64], key: Color | None) -> Cutout:
+    """Separate the subject of true-size frames, (frames, h, w, 3) sRGB, from their ground, which the first one shows.
 
-    `ground` is the key colour that the model was asked to draw, or None to look for a ground: the colour that most of
-    the border shows, if the border is flat enough. The ground is flooded from the border over edges (not corners), then
-    enclosed holes of just its colour are opened. A picture that shows no ground is kept whole.
+    `key` is the colour that the model was asked to draw, or None to look for a ground. The ground is flooded from the border
+    over edges (not corners), then enclosed holes of just its colour are opened. A picture that shows no ground is kept
+    whole, and so is one that is nothing but a found ground.
     """
-    border = _border(rgb)
-    drawn = _found_ground(border) if ground is None else _drawn_key(border, ground)
-    whole = Cutout(np.ones(rgb.shape[:2], dtype=np.bool_), None)
-    if drawn is None:
-        return whole
-    away = _distance(rgb, drawn)
-    fill, tight, least = (
-        (_FILL_KEY, _TIGHT_KEY, 1) if ground is not None else (_FILL_FOUND, _TIGHT_FOUND, max(4, away.size // 256))
-    )
-    cut = reaching_border(away < fill)
-    cut |= holes((away < tight) & ~cut, least)
-    if ground is None and cut.mean() > _MOST_CUT:
-        return whole
-    return Cutout(~cut, drawn)
-
-
-def _border(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pixels of the outermost ring, (n, 3)."""
-    inner = np.zeros(rgb.shape[:2], dtype=np.bool_)
-    inner[1:-1, 1:-1] = True
-    return rgb[~inner]
-
-
-def _distance(rgb: NDArray[np.uint8], color: Color) -> NDArray[np.float64]:
-    away: NDArray[np.float64] = np.linalg.norm(comparable(rgb) - comparable(np.array(color, dtype=np.uint8)), axis=-1)
-    return away
-
-
-def _drawn_key(border: NDArray[np.uint8], key: Color) -> Color | None:
-    """Find the key as the model drew it: the median of the border pixels near to it, if there are enough."""
-    near = _distance(border, key) < _NEAR_KEY
-    return _median(border[near]) if near.mean() >= _KEY_BORDER else None
-
-
-def _found_ground(border: NDArray[np.uint8]) -> Color | None:
-    """Find the flat colour of most of the border, if it has one."""
-    near = _distance(border, _median(border)) < _FLAT
-    return _median(border[near]) if near.mean() >= _FOUND_BORDER else None
-
-
-def _median(pixels: NDArray[np.uint8]) -> Color:
-    red, green, blue = np.median(pixels, axis=0).astype(int).tolist()
-    return red, green, blue
+    cells = frames.astype(np.float64)
+    color = find_ground(cells[0]) if key is None else drawn_key(cells[0], key)
+    if color is None:
+        return Cutout(np.ones(cells.shape[:3], dtype=np.bool_), None)
+    cut = np.stack([ground_cells(frame, color, key=key is not None) for frame in cells])
+    if key is None and cut.all():
+        return Cutout(np.ones_like(cut), None)
+    red, green, blue = np.rint(color).astype(int).tolist()
+    return Cutout(~cut, (red, green, blue))
 
 
 def remove_fringe(
@@ -107,7 +64,7 @@ def remove_fringe(
     for _ in range(_ROUNDS):
         edge = opaque & _near_clear(opaque)
         share = _ground_share(rgb.astype(np.float64), opaque, edge, key)
-        share[_distance(rgb[edge], ground) < _SURE] = 1.0
+        share[ground_distance(rgb[edge], key) < _SURE] = 1.0
         kept = np.minimum(share, _MIXED)[:, None]
         rgb[edge] = np.rint(np.clip((rgb[edge] - kept * key) / (1 - kept), 0, 255)).astype(np.uint8)
         opaque[edge] = share <= _MIXED

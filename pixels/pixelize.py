@@ -11,11 +11,11 @@ from PIL import Image
 
 from dgx_pixels.pixels.cells import cell_alpha, cell_colors, check_size
 from dgx_pixels.pixels.colour import Color
+from dgx_pixels.pixels.cutout import cut_out
 from dgx_pixels.pixels.frames import alike, steady
 from dgx_pixels.pixels.grid import Grid, find_grid, fit_grid
 from dgx_pixels.pixels.grid_exact import enlargement
 from dgx_pixels.pixels.grid_smooth import SmoothGrid, find_smooth_grid, smooth_colors
-from dgx_pixels.pixels.ground import find_ground, ground_cells
 from dgx_pixels.pixels.palette import Palette, lock_colors, palette_of, reduce_colors
 from dgx_pixels.pixels.recover import recover_palette
 from dgx_pixels.pixels.reduce import few_colors, reduce_picture
@@ -84,13 +84,14 @@ def pixelize_frames(
     pictures = [_without_clear(frame) for frame in frames]
     grid, kind, confidence = _layout(frames, pictures, size)
     cells, opaque, noise = _cells(frames, pictures, grid, size if kind == "no_grid" else None)
-    grounds = None
+    ground = None
     if transparent and opaque.all():
-        opaque, grounds = _cut_out(cells, opaque)
+        cutout = cut_out(cells, None)
+        opaque, ground = cutout.opaque, cutout.ground
     exact = noise == 0 and kind != "no_grid"
     rgb = np.rint(cells).astype(np.uint8) if exact else _recovered(cells, opaque, kind)
     sprites = _sprites(rgb, opaque, colors, palette)
-    return tuple(Pixelized(sprite, grid, kind, confidence, grounds) for sprite in sprites)
+    return tuple(Pixelized(sprite, grid, kind, confidence, ground) for sprite in sprites)
 
 
 def _check(frames: Sequence[NDArray[np.uint8]], size: tuple[int, int] | None) -> None:
@@ -162,18 +163,6 @@ def _cells(
         cells, noise = np.stack(pictures).astype(np.float64), 0.0
         opaque = np.stack([frame[..., 3] > _OPAQUE for frame in frames])
     return (steady(cells) if len(frames) > 1 else cells), opaque, noise
-
-
-def _cut_out(cells: _Cells, opaque: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Color | None]:
-    """Cut the first frame's ground out of all frames; none, if nothing would be left."""
-    color = find_ground(cells[0])
-    if color is None:
-        return opaque, None
-    cut = np.stack([ground_cells(frame, color) for frame in cells])
-    if cut.all():
-        return opaque, None
-    red, green, blue = np.rint(color).astype(int).tolist()
-    return ~cut, (red, green, blue)
 
 
 def _recovered(cells: _Cells, opaque: NDArray[np.bool_], kind: Kind) -> NDArray[np.uint8]:

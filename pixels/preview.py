@@ -31,6 +31,11 @@ def preview_png(sprite: Sprite, side: int = 512) -> bytes:
     return data if len(data) < _MOST_BYTES else preview_png(sprite, side // 2)
 
 
+def render_png(rgb: NDArray[np.uint8], side: int = 256) -> bytes:
+    """Draw a small picture, (h, w, 3), as a PNG, enlarged by the largest whole number that keeps it within `side` px."""
+    return _png(_enlarged(rgb, max(1, side // max(rgb.shape[:2]))))
+
+
 def contact_sheet(sprites: Sequence[Sprite], columns: int, scale: int) -> bytes:
     """Draw sprites in rows of `columns`, each pixel `scale` px (fewer, to stay under 256 KB), dark gaps.
 
@@ -56,8 +61,8 @@ def contact_sheet(sprites: Sequence[Sprite], columns: int, scale: int) -> bytes:
     return data if len(data) < _MOST_BYTES or scale == 1 else contact_sheet(sprites, columns, scale - 1)
 
 
-def _enlarged(rgba: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
-    return rgba.repeat(scale, axis=0).repeat(scale, axis=1)
+def _enlarged(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    return pixels.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def _flattened(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -5,7 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dgx_pixels.pixels.colour import Color, comparable
+from dgx_pixels.pixels.colour import Color
+from dgx_pixels.pixels.ground import ground_distance
 
 _NEAR: Final = 0.16  # distance in `comparable` from the key within which a pixel may be spill
 _MOST: Final = 0.06  # share of the subject above which such a colour is the subject's own: a purple potion is no spill
@@ -20,8 +21,7 @@ def remove_spill(rgb: NDArray[np.uint8], opaque: NDArray[np.bool_], key: Color) 
     Of a pixel's opaque neighbours that are no spill, the one nearest to their channel-wise median is taken, so no colour is
     made up. A subject of which more than a little is near the key is that colour on purpose, and stays as it is.
     """
-    away = np.linalg.norm(comparable(rgb) - comparable(np.array(key, np.uint8)), axis=-1)
-    spill = opaque & (away < _NEAR)
+    spill = opaque & (ground_distance(rgb, np.array(key, np.float64)) < _NEAR)
     if not spill.any() or spill.sum() > max(3, _MOST * opaque.sum()):
         return rgb
     healed = rgb.copy()

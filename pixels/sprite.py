@@ -58,8 +58,8 @@ def make_sprite(
     rgb = cells_to_pixels(render, width, height)
     opaque = np.ones((height, width), dtype=np.bool_)
     if transparent:
-        cutout = cut_out(rgb, ground)
-        opaque = cutout.opaque
+        cutout = cut_out(rgb[None], ground)
+        opaque = cutout.opaque[0]
         if cutout.ground is not None:
             rgb, opaque = remove_fringe(rgb, opaque, cutout.ground)
             opaque = _without_specks(opaque)

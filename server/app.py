@@ -22,6 +22,7 @@ from dgx_pixels.bevy.publisher import Publisher
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.gpu import GpuThread
+from dgx_pixels.models.watch import ModelsWatch
 from dgx_pixels.resources import assets, models, palettes
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.wrong_types import WrongTypes
@@ -37,7 +38,7 @@ from dgx_pixels.tools.services import Services
 from dgx_pixels.tools.setup_project import setup_project
 
 if TYPE_CHECKING:
-    from dgx_pixels.models.pipeline import Renderer
+    from dgx_pixels.models.renderer import Renderer
 
 NAME = "dgx-pixels"
 INSTRUCTIONS = """Draws pixel art into a Bevy game. generate_sprite draws from a prompt and writes the PNG into the project's
@@ -97,10 +98,10 @@ async def try_library(settings: Settings) -> None:
     await (await Library.open(settings.home)).close()
 
 
-def _renderer(device: str) -> Renderer:
-    from dgx_pixels.models.pipeline import Renderer  # here, on the GPU thread, torch is imported for the first time
+def _renderer(settings: Settings) -> Renderer:
+    from dgx_pixels.models.renderer import Renderer  # here, on the GPU thread, torch is imported for the first time
 
-    return Renderer(device)
+    return Renderer(settings.device, compiles={"auto": None, "on": True, "off": False}[settings.compile])
 
 
 def owners(settings: Settings, activity: Activity) -> Lifespan:
@@ -110,18 +111,21 @@ def owners(settings: Settings, activity: Activity) -> Lifespan:
     async def run(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
         library = await Library.open(settings.home)
         try:
-            async with GpuThread(lambda: _renderer(settings.device)) as gpu:
+            async with GpuThread(lambda: _renderer(settings)) as gpu:
                 jobs = activity.jobs = JobRunner(library)
-                catalogue = Catalogue(settings.home / "models" / "checkpoints")
+                catalogue = Catalogue(settings.home / "models", settings.hf_cache)
                 pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
                 services = Services(
                     library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings),
                     (settings.home / "assets", *settings.read_roots), settings.home / "models" / "matting", pictures,
                     settings.brp_port, settings.reload_wait_s,
                 )  # fmt: skip
+                watch = ModelsWatch(catalogue.folder, catalogue.read_ahead)
+                await asyncio.to_thread(watch.start)
                 try:
                     yield {"services": services, "library": library, "catalogue": catalogue}
                 finally:
+                    await asyncio.to_thread(watch.stop)
                     await jobs.close()
                     await asyncio.to_thread(pictures.shutdown, cancel_futures=True)
         finally:

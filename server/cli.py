@@ -41,6 +41,10 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
             parser.error("pixelize needs an image file")
         if (arguments.indexed or arguments.enlarge != 1) and arguments.out is None:
             parser.error("--indexed and --enlarge are for --out: what is published is an RGBA PNG at its true size")
+    if arguments.command == "models" and arguments.action != "list" and arguments.what is None:
+        parser.error(
+            f"models {arguments.action} needs {'a name, like sdxl' if arguments.action == 'pull' else 'a path or org/repo'}"
+        )
     return arguments
 
 
@@ -59,11 +63,12 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     from pydantic import ValidationError
 
     from dgx_pixels.library.database import LibraryError
+    from dgx_pixels.models.header import ModelError
     from dgx_pixels.pixels.palette import PaletteError
     from dgx_pixels.server.find import NoServerError
     from dgx_pixels.server.serve import ServeError
 
-    return (ToolError, LibraryError, PaletteError, NoServerError, ServeError, ValidationError, OSError)
+    return (ToolError, LibraryError, ModelError, PaletteError, NoServerError, ServeError, ValidationError, OSError)
 
 
 def _sentence(error: Exception) -> str:
@@ -96,6 +101,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.sprite_command import run_sprite
 
         return run_sprite(settings, arguments)
+    if arguments.command == "models":
+        from dgx_pixels.server.models_command import run_models
+
+        return run_models(settings, arguments)
     if arguments.command == "pixelize":
         from dgx_pixels.server.pixelize_command import run_pixelize
 
@@ -137,6 +146,8 @@ def _parser() -> argparse.ArgumentParser:
     _pixelize_options(pixelize)
     tileset = commands.add_parser("tileset", help="draw terrains into a tileset that fits, in the Bevy project")
     _tileset_options(tileset)
+    models = commands.add_parser("models", help="list, add and fetch models")
+    _models_options(models)
     init = commands.add_parser("init", help="set a Bevy project's defaults, and say what its game lacks for hot reload")
     _init_options(init)
     publish = commands.add_parser("publish", help="put an asset of the library, or an earlier version, into the Bevy project")
@@ -144,13 +155,14 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("--version", type=int, help="which version; the newest if left out")
     publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for command in (sprite, pixelize, tileset, init, publish, doctor):
+    for command in (sprite, pixelize, tileset, init, publish, models, doctor):
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    for command in (serve, stdio, sprite, pixelize, tileset, init, publish, doctor):
+    for command in (serve, stdio, sprite, pixelize, tileset, init, publish, models, doctor):
         command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
         command.add_argument(
             "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
         )
+        command.add_argument("--hf-cache", type=Path, help="Hugging Face's cache, whose models are listed (DGX_PIXELS_HF_CACHE)")
         command.add_argument("--host", help="address the server listens on (DGX_PIXELS_HOST)")
         command.add_argument("--port", type=int, help="port of the server (DGX_PIXELS_PORT)")
         command.add_argument(
@@ -161,20 +173,31 @@ def _parser() -> argparse.ArgumentParser:
             "--reload-wait-s", type=float, help="how long to wait for a running game to show it (DGX_PIXELS_RELOAD_WAIT_S)"
         )
         command.add_argument("--device", help="auto, cpu, cuda or cuda:N (DGX_PIXELS_DEVICE)")
+        command.add_argument("--compile", help="auto, on or off: compile the UNet beside the drawing (DGX_PIXELS_COMPILE)")
         command.add_argument(
             "--read-roots", help="folders that tools may read pictures from, split by ':' (DGX_PIXELS_READ_ROOTS)"
         )
     return parser
 
 
+def _models_options(models: argparse.ArgumentParser) -> None:
+    models.add_argument("action", choices=("list", "add", "pull"), help="list what is here; add one; pull a set of them")
+    models.add_argument("what", nargs="?", help="add: a file, a folder, org/repo or org/repo/file.safetensors; pull: sdxl")
+    models.add_argument("--link", action="store_true", help="add: link to the file or folder instead of copying it")
+    models.add_argument("--endpoint", help="add, pull: the hub to fetch from (HF_ENDPOINT)")
+    models.add_argument("--sha256", action="store_true", help="list: compute digests that are not known yet")
+
+
 def _init_options(init: argparse.ArgumentParser) -> None:
     none = "takes it back"
-    init.add_argument("--palette", dest="set_palette", help=f"{_PALETTE}; 'none' {none}")
-    init.add_argument("--tile-size", dest="set_tile_size", type=int, help=f"side of a tile in pixels; 0 {none}")
-    init.add_argument("--view", dest="set_view", help=f"top-down, side or isometric; 'none' {none}")
-    init.add_argument("--model", dest="set_model", help=f"the model that draws; 'none' {none}")
+    init.add_argument("--palette", dest="set_palette", metavar="PALETTE", help=f"{_PALETTE}; 'none' {none}")
+    init.add_argument("--tile-size", dest="set_tile_size", metavar="PIXELS", type=int, help=f"side of a tile in pixels; 0 {none}")
+    init.add_argument("--view", dest="set_view", metavar="VIEW", help=f"top-down, side or isometric; 'none' {none}")
+    init.add_argument("--model", dest="set_model", metavar="MODEL", help=f"the model that draws; 'none' {none}")
     init.add_argument("--meta", dest="set_meta", action=argparse.BooleanOptionalAction, help="write .meta files beside the PNGs")
-    init.add_argument("--game-port", dest="set_brp_port", type=int, help=f"where the running game answers; 0 {none}")
+    init.add_argument(
+        "--game-port", dest="set_brp_port", metavar="PORT", type=int, help=f"where the running game answers; 0 {none}"
+    )
     init.add_argument("--plugin", action="store_true", default=None, help="copy the reload plugin into the game's src/")
     init.add_argument("--overwrite", action="store_true", default=None, help="replace another version of the reload plugin")
 
@@ -190,9 +213,12 @@ def _sprite_options(sprite: argparse.ArgumentParser) -> None:
     sprite.add_argument("--transparent", action=argparse.BooleanOptionalAction, default=None, help="cut the ground away")
     sprite.add_argument("--negative-prompt", help="what must not be drawn")
     sprite.add_argument("--seed", type=int, help="the same seed gives the same sprite")
-    sprite.add_argument("--steps", type=int)
-    sprite.add_argument("--guidance", type=float)
-    sprite.add_argument("--model", help="a base model; the default one if left out")
+    sprite.add_argument("--reference", help="a picture to start from: an asset's id or a file")
+    sprite.add_argument("--strength", type=float, help="how far to go from the reference, 0.1 to 1; default 0.6")
+    sprite.add_argument("--profile", help="draft (fast), standard (default) or best")
+    sprite.add_argument("--steps", type=int, help="replaces the profile's steps")
+    sprite.add_argument("--guidance", type=float, help="how closely to follow the prompt; replaces the profile's")
+    sprite.add_argument("--model", help="a base model, with LoRAs as 'base+lora:weight'; the default one if left out")
     _publishing_options(sprite)
 
 

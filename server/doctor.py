@@ -109,7 +109,7 @@ def _home(settings: Settings) -> Finding:
 
 def _models(settings: Settings) -> list[Finding]:
     found = []
-    for model in Catalogue(settings.home / "models" / "checkpoints").list():
+    for model in Catalogue(settings.home / "models", settings.hf_cache).bases():
         sizes = ", ".join(map(str, model.sizes))
         try:
             check_weights(model)

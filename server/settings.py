@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
@@ -28,6 +28,12 @@ def _split(text: object) -> object:
     return tuple(part for part in text.split(os.pathsep) if part) if isinstance(text, str) else text
 
 
+def _hf_cache() -> Path:
+    """Where huggingface_hub keeps what it downloads, by the variables that it reads itself."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or f"{cache}/huggingface") / "hub")
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 """A client's configuration knows no shell: `~` and relative paths are made absolute here."""
 
@@ -41,12 +47,16 @@ class Settings(BaseSettings):
     """Where library, models and logs lie."""
     project: AbsolutePath | None = None
     """The Bevy project; if not set, it is looked for from the working folder upwards."""
+    hf_cache: AbsolutePath = Field(default_factory=lambda: _absolute(_hf_cache()))
+    """Hugging Face's cache: whole SDXL models, LoRAs and VAEs that lie there are listed."""
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=1, le=65535)
     idle_minutes: float = Field(default=30, gt=0)
     """A server that was started by `dgx-pixels stdio` ends when nobody has asked it for this long."""
     device: Annotated[str, AfterValidator(_device)] = "auto"
     """Where models run: "auto", "cpu", "cuda", "cuda:1"."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Whether the UNet is compiled, beside the drawing; "auto" does so for CUDA, where it pays."""
 
     read_roots: Annotated[tuple[AbsolutePath, ...], NoDecode, BeforeValidator(_split)] = ()
     """Folders that tools may read pictures from besides the project and the library; as text, split by ":" as PATH is."""

@@ -16,8 +16,8 @@ from dgx_pixels.server.tool_calls import call_to_the_end, palette_of_file, print
 from dgx_pixels.tools.answers import JobAnswer
 
 _ARGUMENTS = (
-    "prompt", "name", "category", "size", "variants", "colors", "palette", "transparent", "negative_prompt", "seed", "steps",
-    "guidance", "model", "publish", "overwrite",
+    "prompt", "name", "category", "size", "variants", "colors", "palette", "transparent", "negative_prompt", "seed",
+    "reference", "strength", "profile", "steps", "guidance", "model", "publish", "overwrite",
 )  # fmt: skip
 
 

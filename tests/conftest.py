@@ -44,6 +44,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the user's settings, the Bevy project that the tests may be run in, or a game that runs here."""
     for name in [n for n in os.environ if n.startswith(("DGX_PIXELS_", "BRP_EXTRAS_PORT"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.setenv("DGX_PIXELS_BRP_PORT", str(unused_port()))
     nowhere = tmp_path / "nowhere"
     nowhere.mkdir()

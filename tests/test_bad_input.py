@@ -44,7 +44,7 @@ def everything_in(*folders: Path) -> list[Path]:
         ({"variants": 0}, "variants is 0, but must be from 1 to 8"),
         ({"variants": 9}, "variants is 9, but must be from 1 to 8"),
         ({"colors": 1}, "colors is 1, but must be from 2 to 256"),
-        ({"model": "sdxxl"}, "no model 'sdxxl': use one of tiny-sdxl"),
+        ({"model": "sdxxl"}, "no model 'sdxxl': did you mean tiny-sdxl"),
         ({"palette": "pico-9"}, "pico-8"),
         ({"palette": "#12345"}, "#12345"),
         ({"name": "../evil"}, "../evil"),

@@ -83,7 +83,7 @@ def tileset(color: tuple[int, int, int], side: int, columns: int, rows: int) -> 
     buffer = io.BytesIO()
     Image.new("RGBA", (side * columns, side * rows), (*color, 255)).save(buffer, "PNG")
     atlas = {"tile_width": side, "tile_height": side, "columns": columns, "rows": rows}
-    rules: dict[str, Any] = {"tiles": [{"cells": [[0, 0], [0, 0]]}] * (columns * rows)}
+    rules: dict[str, Any] = {"tiles": [[0, 0, 0, 0]] * (columns * rows)}
     return item(
         path=TILES, data=buffer.getvalue(), width=side * columns, height=side * rows, category="tile", kind="tileset",
         atlas=atlas, tileset=rules, version=2, sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
@@ -143,3 +143,16 @@ def test_a_sheet_moves_through_its_frames(bevy: Game, project: BevyProject, tmp_
         seen.add(now[0])
 
     assert len(seen) >= 3  # the second and the fourth are alike
+
+
+def test_the_hero_walks_when_an_agent_presses_a_key(bevy: Game, project: BevyProject, tmp_path: Path) -> None:
+    """It is the first character of the manifest; wherever it goes, it is drawn on whole pixels."""
+    before = bevy.shown()
+    bevy.ask("brp_extras/send_keys", {"keys": ["ArrowRight"], "duration_ms": 500})
+    bevy.wait_frames(60)
+    after = bevy.shown()
+    screen = look(bevy, tmp_path)
+
+    assert after[KNIGHT]["x"] > before[KNIGHT]["x"]
+    assert {**after, KNIGHT: None} == {**before, KNIGHT: None}
+    assert shows(screen, place(bevy, KNIGHT), read(project.assets / KNIGHT))

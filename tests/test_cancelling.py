@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import pytest
 from fastmcp import Client, FastMCP
 
 from dgx_pixels.bevy.publisher import Publisher
-from dgx_pixels.models.pipeline import Render, Renderer, RenderRequest
+from dgx_pixels.models.gpu import Preview, Tell
+from dgx_pixels.models.render import RenderRequest
+from dgx_pixels.models.renderer import Outcome, Renderer
 from dgx_pixels.server import app
 
 QUICK: dict[str, Any] = {"prompt": "a red potion", "seed": 7, "steps": 2}
@@ -23,14 +25,14 @@ class CountingRenderer(Renderer):
 
     steps = 0
 
-    def render(self, request: RenderRequest, on_step: Callable[[int, int], None]) -> Render:
-        """Render, counting."""
+    def draw(self, requests: Sequence[RenderRequest], tell: Tell) -> list[Outcome]:
+        """Draw, counting."""
 
-        def counted(done: int, total: int) -> None:
+        def counted(done: int, total: int, preview: Preview) -> None:
             type(self).steps += 1
-            on_step(done, total)
+            tell(done, total, preview)
 
-        return super().render(request, counted)
+        return super().draw(requests, counted)
 
 
 @pytest.mark.parametrize("era", ["auto", "legacy"])
@@ -40,7 +42,7 @@ async def test_cancelling_stops_within_a_step_and_the_next_request_works(
 ) -> None:
     """Cancelled work leaves the GPU thread at the next step; nothing of it is published."""
     monkeypatch.setattr(CountingRenderer, "steps", 0)
-    monkeypatch.setattr(app, "_renderer", lambda device: CountingRenderer(device))
+    monkeypatch.setattr(app, "_renderer", lambda settings: CountingRenderer(settings.device))
     async with Client(server, mode=era) as client:
         await client.call_tool("generate_sprite", QUICK)  # loads the model
         CountingRenderer.steps = 0

@@ -98,6 +98,24 @@ async def test_a_tile_keeps_its_ground(client: Client[Any], game: Path) -> None:
     assert (rgba[..., 3] == 255).all()
 
 
+@pytest.mark.parametrize(("prompt", "palette", "shown"), [
+    ("a red potion", None, True), ("a red potion", "game-boy", True), ("stone floor", None, False),
+])  # fmt: skip
+async def test_a_tile_that_shows_the_key_says_so(
+    client: Client[Any], game: Path, prompt: str, palette: str | None, shown: bool
+) -> None:
+    """A thing asked for as a tile stands on the model's key colour, palette or not: a check and `next` say what to do."""
+    asked = {**QUICK, "prompt": prompt, "palette": palette, "category": "tile", "steps": 8}
+    answer = (await client.call_tool("generate_sprite", asked)).structured_content
+
+    assert answer is not None
+    (asset,) = answer["result"]["assets"]
+    assert asset["published"]
+    assert asset["checks"]["key"]["ok"] is not shown
+    assert (asset["checks"]["key"]["value"] > 0.3) is shown
+    assert ("transparent=true" in answer["next"]) is shown
+
+
 async def test_the_recipe_in_the_png_makes_it_again_and_tells_no_tales(
     client: Client[Any], settings: Settings, game: Path
 ) -> None:
@@ -108,7 +126,7 @@ async def test_the_recipe_in_the_png_makes_it_again_and_tells_no_tales(
     text = recipe_of((game / "assets/sprites/item_red_potion.png").read_bytes())
     assert text is not None
     recipe = json.loads(text)
-    assert (recipe["prompt"], recipe["seed"], recipe["steps"]) == ("a red potion", 7, 2)
+    assert (recipe["prompt"], recipe["seed"], recipe["schedule"]["steps"]) == ("a red potion", 7, 2)
     assert len(recipe["weights_sha256"]) == 4
     for secret in (str(settings.home), str(game), answer["job_id"], game.name):
         assert secret not in text
@@ -214,7 +232,7 @@ async def test_a_render_with_large_cells_becomes_true_pixels(
 ) -> None:
     """A model that draws 2 px a cell, like real SDXL draws 8 and more, gives the asked size, and its recipe says how."""
     wide = replace(embedded(), id="wide", sizes=(16, 32), render_side=64)
-    monkeypatch.setattr(Catalogue, "list", lambda _: [embedded(), wide])
+    monkeypatch.setattr(Catalogue, "bases", lambda _: [embedded(), wide])
     async with Client(server) as client:
         await client.call_tool("generate_sprite", {**QUICK, "model": "wide", "size": "32x16"})
 

@@ -62,8 +62,8 @@ def test_cells_are_never_invented(width: int, height: int) -> None:
 def test_a_known_key_is_cut_with_its_holes() -> None:
     """A noisy key is cut around and inside the subject, and nothing else is; the key as drawn is told."""
     mask = disc() & ~disc(radius=3.0)
-    cutout = cut_out(picture(mask, (40, 160, 70), (244, 8, 240), noise=5), KEY)
-    assert (cutout.opaque == mask).all()
+    cutout = cut_out(picture(mask, (40, 160, 70), (244, 8, 240), noise=5)[None], KEY)
+    assert (cutout.opaque[0] == mask).all()
     assert cutout.ground is not None
     assert np.abs(np.subtract(cutout.ground, (244, 8, 240))).max() <= 4
 
@@ -71,7 +71,7 @@ def test_a_known_key_is_cut_with_its_holes() -> None:
 def test_a_picture_without_the_key_is_kept_whole() -> None:
     """A border that hardly shows the key means that there is no ground."""
     rgb = np.random.default_rng(1).integers(0, 120, (16, 16, 3), dtype=np.uint8)
-    cutout = cut_out(rgb, KEY)
+    cutout = cut_out(rgb[None], KEY)
     assert cutout.opaque.all()
     assert cutout.ground is None
 
@@ -80,15 +80,61 @@ def test_a_flat_ground_is_found() -> None:
     """Without a key, a flat border is the ground; eyes of its very colour inside the subject stay."""
     mask, eyes = disc(), np.zeros((24, 24), dtype=bool)
     eyes[10, [9, 14]] = True
-    cutout = cut_out(picture(mask & ~eyes, (160, 40, 40), (250, 250, 250)), None)
-    assert (cutout.opaque == mask).all()
+    cutout = cut_out(picture(mask & ~eyes, (160, 40, 40), (250, 250, 250))[None], None)
+    assert (cutout.opaque[0] == mask).all()
 
 
 @pytest.mark.parametrize("flat", [True, False])
 def test_a_full_picture_is_kept_whole(flat: bool) -> None:
     """Without a key, a picture of one colour and a picture with a busy border keep every pixel."""
     busy = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    assert cut_out(np.full_like(busy, 90) if flat else busy, None).opaque.all()
+    assert cut_out((np.full_like(busy, 90) if flat else busy)[None], None).opaque.all()
+
+
+def test_the_subject_says_nothing_about_the_grounds_noise() -> None:
+    """A noisy flat ground is found behind a subject that is all clean: one black, clipped colour."""
+    mask = disc()
+    cutout = cut_out(picture(mask, (-90, -90, -90), (24, 200, 40), noise=4)[None], None)
+    assert (cutout.opaque[0] == mask).all()
+
+
+def test_a_shaded_ground_is_cut() -> None:
+    """A ground that grows lighter from corner to corner is one ground, and so is its darkest part."""
+    mask, across = disc(32), np.add.outer(np.arange(32), np.arange(32))[..., None] * (36 / 62)
+    rgb = np.clip(picture(mask, (160, 40, 40), (150, 150, 160), noise=2) + np.where(mask[..., None], 0, across - 18), 0, 255)
+    cutout = cut_out(np.rint(rgb)[None], None)
+    assert (cutout.opaque[0] == mask).all()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_stained_floor_is_no_ground(dark: bool) -> None:
+    """A flat floor with faint stains all over stays, alone or under a subject; the same without stains is a ground."""
+    rng, mask = np.random.default_rng(4), disc(32)
+    floor = np.full((32, 32, 3), 40 if dark else 190)
+    stained = np.where(rng.random((32, 32, 1)) < 0.06, floor + 26, floor)
+    for there, is_ground in ((floor, True), (stained, False)):
+        under = np.where(mask[..., None], (200, 30, 30), there).astype(np.float64)
+        assert (cut_out(under[None], None).ground is not None) is is_ground
+        assert cut_out(there[None].astype(np.float64), None).opaque.all()
+
+
+def test_dark_outlines_in_front_of_a_dark_ground_are_no_stains() -> None:
+    """A subject is told from the ground by any part of it: its outline may be nearly of the ground's colour."""
+    outlined = np.where(disc(32, 6.0)[..., None], (90, 160, 70), (0, 0, 0))
+    rgb = np.where(disc(32)[..., None], outlined, (24, 24, 28)).astype(np.float64)
+    cutout = cut_out(rgb[None], None)
+    assert cutout.ground == (24, 24, 28)
+    assert cutout.opaque[0][disc(32, 6.0)].all()
+
+
+def test_the_pixels_of_a_picture_without_cells_are_seen_as_one() -> None:
+    """Grain that differs from pixel to pixel hides no ground in a picture of many pixels."""
+    rng = np.random.default_rng(2)
+    grain = rng.normal(0, 9, (512, 512, 3))
+    subject = disc(512, 150.0)
+    cutout = cut_out((np.where(subject[..., None], (40, 60, 150), (205, 205, 200)) + grain)[None], None)
+    assert cutout.ground is not None
+    assert np.abs(np.subtract(cutout.ground, (205, 205, 200))).max() <= 3
 
 
 def test_regions_follow_windings() -> None:

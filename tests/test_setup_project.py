@@ -211,7 +211,7 @@ def test_the_view_is_said_where_it_matters() -> None:
 async def test_model_size_and_view_reach_the_drawing(server: FastMCP[Any], game: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a model that draws 16 px and knows views: the name stays that of the prompt, the recipe has the view."""
     small = replace(embedded(), id="small", sizes=(16, 32))
-    monkeypatch.setattr(Catalogue, "list", lambda _: [embedded(), small])
+    monkeypatch.setattr(Catalogue, "bases", lambda _: [embedded(), small])
     async with Client(server) as client:
         await said(client, "setup_project", model="small", tile_size=16, view="side")
         answer = await said(client, "generate_sprite", **{**QUICK, "prompt": "a knight"}, category="character")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dgx_pixels.models.catalogue import embedded
-from dgx_pixels.models.pipeline import Renderer, RenderRequest
+from dgx_pixels.models.contender import Contender
+from dgx_pixels.models.profiles import Schedule
+from dgx_pixels.models.render import Render, RenderRequest
+from dgx_pixels.models.renderer import Renderer
 from dgx_pixels.models.seamless import seamless
 from dgx_pixels.models.single_file import write_single_file
 
@@ -127,30 +130,40 @@ def test_seamless_pictures_fit_themselves_and_the_model_is_left_as_it_was(pipeli
     assert np.array_equal(draw(pipeline, "a stone wall"), before)
 
 
+def sand(steps: int, **more: Any) -> RenderRequest:  # noqa: ANN401  # the request's own fields
+    """A request for a picture of sand."""
+    schedule = Schedule("dpmpp_2m", steps, 4.0)
+    return RenderRequest(Contender(embedded()), schedule, "sand", "", **{"width": 32, "height": 32, "seed": 1, **more})
+
+
+def drawn(renderer: Renderer, request: RenderRequest) -> NDArray[np.uint8]:
+    """The picture that the renderer draws."""
+    outcome = renderer.draw([request], lambda *_: None)[0]
+    assert isinstance(outcome, Render)
+    return outcome.pixels
+
+
 @pytest.mark.parametrize("steps", [1, 10])
 def test_the_renderer_draws_seamlessly_when_asked(steps: int) -> None:
     """Tiles fit themselves better than plain pictures, in however few steps; the next request, for a sprite, does not wrap."""
     renderer = Renderer("cpu")
-    plain = RenderRequest(embedded(), "sand", "", width=32, height=32, seed=1, steps=steps, guidance=4.0, seamless=False)
-    requests = [dataclasses.replace(plain, seed=s) for s in range(6)]
-    first = [renderer.render(r, lambda *_: None).pixels for r in requests]
-    wrapped = [renderer.render(dataclasses.replace(r, seamless=True), lambda *_: None).pixels for r in requests]
+    first = [drawn(renderer, sand(steps, seed=s)) for s in range(6)]
+    wrapped = [drawn(renderer, sand(steps, seed=s, wrap="xy")) for s in range(6)]
 
     assert np.mean([seam(w / np.float32(255)) for w in wrapped]) < 0.9 * np.mean([seam(f / np.float32(255)) for f in first])
-    assert np.array_equal(renderer.render(requests[0], lambda *_: None).pixels, first[0])
+    assert np.array_equal(drawn(renderer, sand(steps, seed=0)), first[0])
 
 
 def test_a_cancelled_tile_leaves_the_model_as_it_was() -> None:
     """Stopped at its last step, while it wraps, a tile does not change the sprites after it."""
 
-    def stop(done: int, total: int) -> None:
+    def stop(done: int, total: int, _: object) -> None:
         if done == total:
             raise InterruptedError
 
     renderer = Renderer("cpu")
-    plain = RenderRequest(embedded(), "sand", "", width=32, height=32, seed=1, steps=4, guidance=4.0, seamless=False)
-    before = renderer.render(plain, lambda *_: None).pixels
+    before = drawn(renderer, sand(4))
     with pytest.raises(InterruptedError):
-        renderer.render(dataclasses.replace(plain, seamless=True), stop)
+        renderer.draw([sand(4, wrap="xy")], stop)
 
-    assert np.array_equal(renderer.render(plain, lambda *_: None).pixels, before)
+    assert np.array_equal(drawn(renderer, sand(4)), before)

@@ -176,12 +176,41 @@ class ModelSummary(Answer):
     default: bool
     ready: bool
     problem: str | None = Field(description="why it cannot be used, if it is not ready")
+    architecture: str
+    size: int = Field(description="bytes of weights")
+    sha256: str | None = Field(description="of its UNet's file; null until it was computed")
+
+
+class LoraSummary(Answer):
+    """A LoRA, which a contender puts onto a base model."""
+
+    id: str
+    licence: str
+    size: int
+    sha256: str | None
+    trigger_words: list[str] = Field(description="put these into the prompt")
+    recommended_weight: float
+    rank: int
+    naming: str
+    problem: str | None
+
+
+class VaeSummary(Answer):
+    """A VAE by itself."""
+
+    id: str
+    licence: str
+    size: int
+    sha256: str | None
+    problem: str | None
 
 
 class ModelList(Answer):
-    """All base models on this machine."""
+    """All models on this machine."""
 
-    models: list[ModelSummary]
+    models: list[ModelSummary] = Field(description="base models")
+    loras: list[LoraSummary]
+    vaes: list[VaeSummary]
 
 
 def schema_of(answer: type[Answer]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from mcp_types import ResourceLink, TextContent
 
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.pixels.edit import sprite_of
-from dgx_pixels.pixels.preview import contact_sheet, preview_png
+from dgx_pixels.pixels.preview import contact_sheet, preview_png, render_png
 from dgx_pixels.pixels.sprite import decode_png
 from dgx_pixels.pixels.tile_map import TileMap, draw_map
 from dgx_pixels.pixels.tile_paint import tiles_of
@@ -31,8 +31,11 @@ _MAP_SIDE = 768
 
 
 async def shown(services: Services, answer: JobAnswer) -> ToolResult:
-    """The tool result for a job's state; with a preview image and resource links once it is done."""
+    """The tool result for a job's state; with a preview image, and resource links once it is done."""
     content: list[ContentBlock] = [TextContent(type="text", text=_line(answer))]
+    under_way = services.jobs.preview(answer.job_id)
+    if under_way is not None:
+        content.append(Image(data=await asyncio.to_thread(render_png, under_way), format="png").to_image_content())
     if answer.result is not None:
         with contextlib.suppress(LibraryError, ValueError):  # deleted or damaged in the library: path and seed still help
             content.append(Image(data=await _preview(services, answer), format="png").to_image_content())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import TYPE_CHECKING, Annotated
 
 from fastmcp import Context
@@ -16,6 +15,7 @@ from dgx_pixels.bevy.names import name_from_prompt, sprite_path
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.models.catalogue import SIZES, ModelError, check_weights
+from dgx_pixels.models.contender import for_profile, parse_contender
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.tools.answers import JobAnswer, SpriteResult, schema_of
 from dgx_pixels.tools.arguments import (
@@ -33,7 +33,7 @@ from dgx_pixels.tools.project_defaults import palette_or_default, seen_from, set
 from dgx_pixels.tools.reading import asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_job import sprite_job
-from dgx_pixels.tools.sprite_request import RequestError, SpriteRequest, sprite_request
+from dgx_pixels.tools.sprite_request import RequestError, SpriteRequest, read_profile, sprite_request
 
 if TYPE_CHECKING:
     from dgx_pixels.tools.jobs import Report
@@ -64,13 +64,21 @@ async def generate_sprite(
     transparent: TransparentArgument = None,
     negative_prompt: Annotated[str, Field(description="What must not be drawn.")] = "",
     seed: Annotated[int | None, Field(description="The same seed gives the same sprite; random if left out.")] = None,
-    steps: Annotated[
-        int | None, Field(description="Denoising steps; the model's own default is good.", json_schema_extra=bounds(1, 100))
+    reference: Annotated[
+        str | None, Field(description="A picture to start from, as asset id or path: its shapes and colours are kept in part.")
     ] = None,
+    strength: Annotated[
+        float, Field(description="How far to go from the reference: 0.3 close, 0.8 free.", json_schema_extra=bounds(0.1, 1))
+    ] = 0.6,
+    profile: Annotated[str, Field(description="draft (fast), standard or best.")] = "standard",
+    steps: Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))] = None,
     guidance: Annotated[
-        float | None, Field(description="How closely to follow the prompt.", json_schema_extra=bounds(1, 20))
+        float | None,
+        Field(description="How closely to follow the prompt; replaces the profile's.", json_schema_extra=bounds(1, 20)),
     ] = None,
-    model: Annotated[str | None, Field(description="A base model of list_models; the default one if left out.")] = None,
+    model: Annotated[
+        str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
+    ] = None,
     wait_s: WaitArgument = 45,
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
@@ -89,16 +97,18 @@ async def generate_sprite(
         settings = await asyncio.to_thread(settings_of, bevy)
         palette = palette_or_default(palette, settings)
         locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
-        chosen = services.catalogue.get(model if model is not None else settings.model)
-        size = size_or_default(size, settings, chosen.sizes)
+        chosen = read_profile(profile)
+        asked = parse_contender(services.catalogue, model if model is not None else settings.model)
+        contender = for_profile(services.catalogue, asked, chosen)
+        size = size_or_default(size, settings, contender.base.sizes)
         name = name if name is not None else name_from_prompt(prompt)  # without the view, which the project may change
-        prompt = seen_from(prompt, category, settings, chosen.id)
+        prompt = seen_from(prompt, category, settings, contender.base.id)
         request = sprite_request(
-            chosen, prompt=prompt, name=name, category=category, size=size, variants=variants, colors=colors, palette=locked,
-            transparent=transparent, negative_prompt=negative_prompt, seed=seed if seed is not None else secrets.randbelow(2**31),
-            steps=steps, guidance=guidance, publish=publish, overwrite=overwrite,
+            contender, prompt=prompt, name=name, category=category, size=size, variants=variants, colors=colors, palette=locked,
+            transparent=transparent, negative_prompt=negative_prompt, seed=seed, profile=chosen, steps=steps, guidance=guidance,
+            reference=reference, strength=strength, publish=publish, overwrite=overwrite,
         )  # fmt: skip
-        await asyncio.to_thread(check_weights, chosen)
+        await asyncio.to_thread(check_weights, contender.base)
         if bevy is not None and publish:
             await asyncio.to_thread(_check_project, services, bevy, request)
     except (RequestError, PaletteError, ModelError, PublishError) as error:

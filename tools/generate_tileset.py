@@ -15,6 +15,7 @@ from pydantic import Field
 from dgx_pixels.bevy.names import tileset_path
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.models.catalogue import ModelError, check_weights
+from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.tile_layout import Kind
 from dgx_pixels.pixels.tile_mask import Transition
@@ -131,14 +132,14 @@ async def generate_tileset(
         settings = await asyncio.to_thread(settings_of, bevy)
         palette = palette_or_default(palette, settings)
         locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
-        chosen = services.catalogue.get(model if model is not None else settings.model)
+        contender = parse_contender(services.catalogue, model if model is not None else settings.model)
         side = tile_size if tile_size is not None else _side(settings)
         request = tileset_request(
             terrains=terrains, kind=kind, tile_size=side, variants=variants, transition=transition, pairs=pairs,
             colors=colors, palette=locked, name=name, seed=seed if seed is not None else secrets.randbelow(2**31),
-            model=chosen.id, publish=publish, overwrite=overwrite,
+            model=str(contender), publish=publish, overwrite=overwrite,
         )  # fmt: skip
-        await asyncio.to_thread(check_weights, chosen)
+        await asyncio.to_thread(check_weights, contender.base)
         if bevy is not None and publish:
             await asyncio.to_thread(_check_project, services, bevy, request)
     except (RequestError, PaletteError, ModelError, PublishError) as error:

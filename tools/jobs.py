@@ -7,11 +7,15 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
 from dgx_pixels.tools.answers import AssetAnswer, JobAnswer, Progress, SpriteResult, TilesetAnswer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +30,11 @@ class JobFailedError(Exception):
 
 
 class Report(Protocol):
-    """Takes a job's progress; the newest wins."""
+    """Takes a job's progress; the newest wins. A preview, (h, w, 3), shows how far a picture has come."""
 
-    def __call__(self, done: int, total: int, message: str) -> None: ...  # noqa: D102  # the class says it
+    def __call__(  # noqa: D102  # the class says it
+        self, done: int, total: int, message: str, preview: NDArray[np.uint8] | None = None
+    ) -> None: ...
 
 
 Work = Callable[[Report], Coroutine[Any, Any, SpriteResult]]
@@ -40,14 +46,16 @@ class _Flight:
 
     def __init__(self) -> None:
         self.progress = Progress(done=0, total=1, message="queued")
+        self.preview: NDArray[np.uint8] | None = None
         self.running = False
         self.cancelled = False
         self.kept = asyncio.Event()  # the library has it, or could not take it
         self.work: asyncio.Task[SpriteResult] | None = None
         self.all: asyncio.Task[None] | None = None
 
-    def report(self, done: int, total: int, message: str) -> None:
+    def report(self, done: int, total: int, message: str, preview: NDArray[np.uint8] | None = None) -> None:
         self.running = self.running or done > 0
+        self.preview = preview if preview is not None else self.preview
         self.progress = Progress(done=done, total=total, message=message)
 
     def cancel(self) -> None:
@@ -108,6 +116,11 @@ class JobRunner:
             return False
         flight.cancel()
         return True
+
+    def preview(self, job_id: str) -> NDArray[np.uint8] | None:
+        """How far the job's picture has come, (h, w, 3), if it is being drawn here."""
+        flight = self._flights.get(job_id)
+        return flight.preview if flight is not None else None
 
     async def wait(self, job_id: str, seconds: float, on_progress: OnProgress | None = None) -> JobAnswer:
         """Wait until the job has ended, but no longer than this; answers with its state.
@@ -182,12 +195,16 @@ def _after(result: SpriteResult) -> str:
     if failed:
         other = "another seed or prompt" if result.pixelized is None else "another size, colors, palette or canvas"
         return f"Not every sprite was published, since a check failed ({', '.join(failed)}): try {other}."
+    keyed = any("key" in a.checks and not a.checks["key"].ok for a in result.assets)
+    hint = "It still shows the colour that the model draws behind things; transparent=true cuts that out. " if keyed else ""
     if not all(a.published for a in result.assets):
-        return (
+        there = (
             "It is in the library, at `file`; to have it in a game, ask again with the Bevy project (`project`) and publish=true."
         )
+        return hint + there
     reduced = result.pixelized is not None and result.pixelized.kind == "no_grid"
-    hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. " if reduced else ""
+    if reduced:
+        hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. "
     if result.tileset is not None:
         return f"{seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
     look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
@@ -205,6 +222,7 @@ def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:
 def seen_in_game(assets: Sequence[AssetAnswer]) -> str:
     """What a running game made of them, in one sentence with a space behind; nothing if none runs."""
     if all(asset.reloaded for asset in assets):
-        return f"The running game has shown it, after {max(asset.reload.after_ms or 0 for asset in assets)} ms. "
+        slowest = max(asset.reload.after_ms or 0 for asset in assets)
+        return f"The running game has the new pixels, {slowest} ms after the publish. "
     unseen = next((asset for asset in assets if asset.reloaded is False), None)
     return f"{unseen.reload.reason} " if unseen is not None else ""

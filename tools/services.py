@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dgx_pixels.library.library import Library
     from dgx_pixels.models.catalogue import Catalogue
     from dgx_pixels.models.gpu import GpuThread
-    from dgx_pixels.models.pipeline import Renderer
+    from dgx_pixels.models.render import Render, RenderRequest
     from dgx_pixels.tools.jobs import JobRunner
 
 PROJECT_HEADER = "x-dgx-pixels-project"
@@ -35,7 +35,7 @@ class Services:
 
     library: Library
     jobs: JobRunner
-    gpu: GpuThread[Renderer]
+    gpu: GpuThread[RenderRequest, Render]
     publisher: Publisher
     catalogue: Catalogue
     default_project: Callable[[], Path | None]

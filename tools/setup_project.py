@@ -24,6 +24,7 @@ from dgx_pixels.bevy.project_settings import (
     settings_file,
 )
 from dgx_pixels.models.catalogue import ModelError
+from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.tools.answers import SetupAnswer, schema_of
 from dgx_pixels.tools.arguments import ProjectArgument
@@ -56,7 +57,12 @@ async def setup_project(
         str | None,
         Field(description="Where the game's camera stands.", json_schema_extra={"enum": [*get_args(View), "none", None]}),
     ] = None,
-    model: Annotated[str | None, Field(description="The model that draws unless a call names another; see list_models.")] = None,
+    model: Annotated[
+        str | None,
+        Field(
+            description="What draws unless a call names another: a base model of list_models, with LoRAs as 'base+lora:weight'."
+        ),
+    ] = None,
     meta: Annotated[
         bool | None, Field(description="Write a .meta for sharp pixels beside each PNG; not needed with default_nearest().")
     ] = None,
@@ -93,7 +99,7 @@ def _set_up(services: Services, project: BevyProject, asked: dict[str, Any], plu
     if asked["palette"] not in (None, NO_PALETTE):
         asked_palette(services, project, asked["palette"])
     if asked["model"] not in (None, "none"):
-        services.catalogue.get(asked["model"])
+        parse_contender(services.catalogue, asked["model"])
     copied = services.publisher.copy_plugin(project, overwrite) if plugin else False  # first, since it may be refused
     if new != old:
         services.publisher.write_settings(project, new)

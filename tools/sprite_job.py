@@ -3,101 +3,126 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from dgx_pixels.bevy.names import sprite_path
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError
-from dgx_pixels.models.gpu import QueueFullError, WorkCancelledError
-from dgx_pixels.pixels.checks import check_sprite
+from dgx_pixels.models.contender import parse_contender
+from dgx_pixels.models.gpu import GpuLostError, QueueFullError, WorkCancelledError
+from dgx_pixels.models.render import RenderRequest
+from dgx_pixels.pixels.checks import check_key, check_sprite
+from dgx_pixels.pixels.read import PictureError
 from dgx_pixels.pixels.sprite import make_sprite
 from dgx_pixels.tools.answers import SpriteResult
 from dgx_pixels.tools.finished import Finished, Origin, keep, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.reading import ReadError
+from dgx_pixels.tools.reference import read_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from dgx_pixels.bevy.project import BevyProject
-    from dgx_pixels.models.catalogue import BaseModel
-    from dgx_pixels.models.gpu import Step
-    from dgx_pixels.models.pipeline import Render, Renderer
+    from dgx_pixels.models.contender import Contender
+    from dgx_pixels.models.render import Reference, Render
     from dgx_pixels.pixels.sprite import Sprite
     from dgx_pixels.tools.jobs import Report
     from dgx_pixels.tools.services import Services
     from dgx_pixels.tools.sprite_request import SpriteRequest
 
+JOB_ERRORS = (ModelError, PublishError, LibraryError, QueueFullError, WorkCancelledError, GpuLostError, ReadError, PictureError)
+"""What ends a job with one sentence for its caller."""
+
 
 async def sprite_job(services: Services, request: SpriteRequest, project: BevyProject | None, report: Report) -> SpriteResult:
     """Make all variants, keep each as soon as it is done, publish them together. Raises JobFailedError."""
     try:
-        model = services.catalogue.get(request.model)
-        made = [await _variant(services, request, model, project, i, report) for i in range(request.variants)]
+        contender = parse_contender(services.catalogue, request.model)
+        reference = await read_reference(services, project, request, contender.base)
+        progress = _Progress(report, request.variants)
+        variants = [_variant(services, request, contender, reference, project, i, progress) for i in range(request.variants)]
+        made = _all(await asyncio.gather(*variants, return_exceptions=True))
         assets = await publish(services, project, made, wanted=request.publish, overwrite=request.overwrite)
-    except (ModelError, PublishError, LibraryError, QueueFullError, WorkCancelledError) as error:
+    except JOB_ERRORS as error:
         raise JobFailedError(str(error)) from error
     return SpriteResult(assets=assets)
 
 
+def _all(outcomes: Sequence[Finished | BaseException]) -> list[Finished]:
+    """All variants, if each was made; else raises the first failure: what was made beside it is in the library."""
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [outcome for outcome in outcomes if isinstance(outcome, Finished)]
+
+
+class _Progress:
+    """The steps of all variants, as one number."""
+
+    def __init__(self, report: Report, variants: int) -> None:
+        self._report = report
+        self._done = [0] * variants
+        report(0, 1, "waiting for the GPU thread and the model")
+
+    def told(self, variant: int, done: int, total: int, preview: NDArray[np.uint8] | None) -> None:
+        """Add one variant's step."""
+        self._done[variant] = done
+        which = f" {len(self._done)} variants" if len(self._done) > 1 else ""
+        self._report(sum(self._done), total * len(self._done), f"drawing{which}", preview)
+
+
 async def _variant(
-    services: Services, request: SpriteRequest, model: BaseModel, project: BevyProject | None, i: int, report: Report
-) -> Finished:
-    seed, total = request.seed + i, request.steps * request.variants
-    which = f"variant {i + 1} of {request.variants}, " if request.variants > 1 else ""
-    report(i * request.steps, total, f"{which}waiting for the GPU thread and the model")
-    render = await _render(
-        services, request, model, seed, lambda done: report(i * request.steps + done, total, f"{which}drawing")
+    services: Services, request: SpriteRequest, contender: Contender, reference: Reference | None,
+    project: BevyProject | None, i: int, progress: _Progress,
+) -> Finished:  # fmt: skip
+    base, seed = contender.base, request.seed + i
+    render = await services.gpu.draw(
+        _render_request(request, contender, reference, seed), lambda done, total, preview: progress.told(i, done, total, preview)
     )
-    sprite = await asyncio.to_thread(_sprite, request, model, render.pixels)
+    sprite = await asyncio.to_thread(_sprite, request, contender, render.pixels)
     checks = check_sprite(
         sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,
-        transparent=request.transparent, ground=model.ground,
+        transparent=request.transparent, ground=base.ground,
     )  # fmt: skip
+    if base.ground is not None and not request.transparent:
+        checks["key"] = check_key(render.pixels, base.ground)
     path = sprite_path(request.category, request.name, i + 1, request.variants)
     origin = Origin(path, request.name, request.category, request.prompt, seed, request.model)
-    return await keep(services, project, sprite, origin, _recipe(request, model, seed, render), checks)
+    return await keep(services, project, sprite, origin, _recipe(request, contender, reference, seed, render), checks)
 
 
-async def _render(
-    services: Services, request: SpriteRequest, model: BaseModel, seed: int, on_step: Callable[[int], None]
-) -> Render:
-    width, height = model.render_size(request.width, request.height)
-
-    def work(renderer: Renderer, step: Step) -> Render:
-        from dgx_pixels.models.pipeline import RenderRequest  # here, on the GPU thread, torch may be imported
-
-        negative = ", ".join(filter(None, (request.negative_prompt, model.negative_prompt)))
-        drawn = RenderRequest(
-            model,
-            model.prompt.format(request.prompt),
-            negative,
-            width,
-            height,
-            seed,
-            request.steps,
-            request.guidance,
-            seamless=request.seamless,
-        )
-        return renderer.render(drawn, step)
-
-    return await services.gpu.run(work, lambda done, _: on_step(done))
-
-
-def _sprite(request: SpriteRequest, model: BaseModel, render: NDArray[np.uint8]) -> Sprite:
-    return make_sprite(
-        render, request.width, request.height, colors=request.colors, palette=request.palette, transparent=request.transparent,
-        ground=model.ground,
+def _render_request(request: SpriteRequest, contender: Contender, reference: Reference | None, seed: int) -> RenderRequest:
+    base = contender.base
+    width, height = base.render_size(request.width, request.height)
+    words = base.texture_prompt if request.seamless else base.prompt
+    return RenderRequest(
+        contender, request.schedule, words.format(request.prompt),
+        ", ".join(filter(None, (request.negative_prompt, base.negative_prompt))), width, height, seed,
+        wrap="xy" if request.seamless else "none", reference=reference, batch=request.batch, graph=request.graph,
     )  # fmt: skip
 
 
-def _recipe(request: SpriteRequest, model: BaseModel, seed: int, render: Render) -> dict[str, object]:
+def _sprite(request: SpriteRequest, contender: Contender, render: NDArray[np.uint8]) -> Sprite:
+    return make_sprite(
+        render, request.width, request.height, colors=request.colors, palette=request.palette, transparent=request.transparent,
+        ground=contender.base.ground,
+    )  # fmt: skip
+
+
+def _recipe(
+    request: SpriteRequest, contender: Contender, reference: Reference | None, seed: int, render: Render
+) -> dict[str, object]:
     """All that is needed to make the sprite again; no time, host, path or job, so that equal sprites are equal files."""
-    asked = request.model_dump(exclude={"name", "category", "variants", "publish", "overwrite"})
+    asked = request.model_dump(exclude={"name", "category", "variants", "publish", "overwrite", "schedule", "reference"})
     return asked | {
-        "seed": seed, "kind": "sprite", "render_size": model.render_size(request.width, request.height),
+        "seed": seed, "kind": "sprite", "schedule": asdict(request.schedule), "batch": render.batch, "graph": render.graph,
+        "render_size": contender.base.render_size(request.width, request.height),
+        "reference_sha256": reference.sha256 if reference is not None else None,
         "weights_sha256": render.weights_sha256, "libraries": library_versions() | render.libraries,
     }  # fmt: skip

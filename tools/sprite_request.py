@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import secrets
 from typing import TYPE_CHECKING, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from dgx_pixels.bevy.names import AssetNameError, Category, check_name, name_from_prompt
 from dgx_pixels.models.catalogue import SIZES
+from dgx_pixels.models.profiles import Profile, Schedule, schedule_for
+from dgx_pixels.models.render import Graph
+from dgx_pixels.pixels.art_options import parse_size
 from dgx_pixels.pixels.palette import Palette
 
 if TYPE_CHECKING:
-    from dgx_pixels.models.catalogue import BaseModel as Model
+    from dgx_pixels.models.contender import Contender
 
 _COLORS = 16
 _MAX_SEED = 2**32 - 1
@@ -40,9 +43,18 @@ class SpriteRequest(BaseModel):
     palette: Palette | None
     transparent: bool
     seed: int
-    steps: int
-    guidance: float
     model: str
+    """A contender."""
+    profile: Profile
+    schedule: Schedule
+    """What the profile means for this contender, with the steps and guidance that were asked for."""
+    reference: str | None
+    """The picture to start from: an asset's id, or a path."""
+    strength: float
+    batch: int | None
+    """The batch shape: one picture at a time if the seed was asked for, so that variant i is what seed + i draws alone."""
+    graph: Graph | None
+    """How the UNet is to run, if this is a replay."""
     seamless: bool
     """Whether it is drawn to continue over its own edges; only tiles are."""
     publish: bool
@@ -51,9 +63,8 @@ class SpriteRequest(BaseModel):
 
 def read_size(size: int | str) -> tuple[int, int]:
     """Width and height in pixels from 32, "32" or "32x48". Raises RequestError."""
-    match = re.fullmatch(r"\s*(\d{1,4})\s*(?:[xX]\s*(\d{1,4}))?\s*", str(size))
-    sides = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if any(side not in SIZES for side in sides):
+    sides = parse_size(size)
+    if sides is None or any(side not in SIZES for side in sides):
         allowed = ", ".join(map(str, SIZES))
         raise RequestError(f"The size {size!r} is not one of {allowed}, or WxH of these: ask for one of them.")
     return sides
@@ -67,10 +78,18 @@ def read_category(category: str) -> Category:
     return found
 
 
+def read_profile(profile: str) -> Profile:
+    """The profile of this name. Raises RequestError."""
+    found: Profile | None = next((p for p in get_args(Profile) if p == profile), None)
+    if found is None:
+        raise RequestError(f"The profile {profile!r} is not one of {', '.join(get_args(Profile))}: choose one of them.")
+    return found
+
+
 def sprite_request(
-    model: Model, *, prompt: str, negative_prompt: str, name: str | None, category: str, size: int | str, variants: int,
-    colors: int | None, palette: Palette | None, transparent: bool | None, seed: int, steps: int | None, guidance: float | None,
-    publish: bool, overwrite: bool,
+    contender: Contender, *, prompt: str, negative_prompt: str, name: str | None, category: str, size: int | str, variants: int,
+    colors: int | None, palette: Palette | None, transparent: bool | None, seed: int | None, profile: Profile, steps: int | None,
+    guidance: float | None, reference: str | None, strength: float, publish: bool, overwrite: bool,
 ) -> SpriteRequest:  # fmt: skip
     """Check and complete the arguments. Raises RequestError or ModelError with one sentence for the caller."""
     prompt = " ".join(prompt.split())
@@ -83,13 +102,12 @@ def sprite_request(
     if len(negative_prompt) > 500:
         raise RequestError("The negative prompt is longer than 500 characters: name only what must not be drawn.")
     width, height = read_size(size)
-    model.check_size(width, height)
+    contender.base.check_size(width, height)
     _within("variants", variants, 1, 8)
     _within("seed", seed, 0, _MAX_SEED - 7)  # variant i takes seed + i
-    steps = steps if steps is not None else model.steps
-    guidance = guidance if guidance is not None else model.guidance
     _within("steps", steps, 1, 100)
     _within("guidance", guidance, 1, 20)
+    _within("strength", strength, 0.1, 1)
     try:
         name = check_name(name) if name is not None else name_from_prompt(prompt)
     except AssetNameError as error:
@@ -100,11 +118,13 @@ def sprite_request(
         prompt=prompt, negative_prompt=negative_prompt.strip(), name=name, category=read_category(category),
         width=width, height=height, variants=variants, colors=colors, palette=palette,
         transparent=transparent if transparent is not None else category not in FILLS_ITS_SQUARE,
-        seed=seed, steps=steps, guidance=guidance, model=model.id, seamless=category == "tile", publish=publish,
+        seed=seed if seed is not None else secrets.randbelow(2**31), model=str(contender), profile=profile,
+        schedule=schedule_for(contender, profile, steps, guidance), reference=reference, strength=strength,
+        batch=1 if seed is not None else None, graph=None, seamless=category == "tile", publish=publish,
         overwrite=overwrite,
     )  # fmt: skip
 
 
-def _within(what: str, value: float, low: int, high: int) -> None:
-    if not low <= value <= high:
+def _within(what: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
         raise RequestError(f"{what} is {value}, but must be from {low} to {high}.")

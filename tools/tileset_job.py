@@ -11,10 +11,6 @@ from typing import TYPE_CHECKING, Final
 from dgx_pixels.bevy.items import Sidecar
 from dgx_pixels.bevy.manifest import Atlas
 from dgx_pixels.bevy.names import name_from_prompt, tileset_path
-from dgx_pixels.bevy.publisher import PublishError
-from dgx_pixels.library.database import LibraryError
-from dgx_pixels.models.catalogue import ModelError
-from dgx_pixels.models.gpu import QueueFullError, WorkCancelledError
 from dgx_pixels.pixels.checks import Check, check_sprite
 from dgx_pixels.pixels.edit import sprite_of
 from dgx_pixels.pixels.tile_block import sidecar_block, tileset_block
@@ -25,6 +21,7 @@ from dgx_pixels.pixels.tile_tiled import tmx_bytes, tsx_bytes
 from dgx_pixels.tools.answers import SpriteResult, TilesetAnswer
 from dgx_pixels.tools.finished import Origin, keep, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.sprite_job import JOB_ERRORS
 from dgx_pixels.tools.tileset_render import draw_textures
 
 if TYPE_CHECKING:
@@ -61,7 +58,7 @@ async def tileset_job(services: Services, request: TilesetRequest, project: Bevy
         origin = _origin(request, made)
         kept = await keep(services, project, made.sprite, origin, _recipe(request, drawn), _checks(request, made))
         assets = await publish(services, project, [kept], wanted=request.publish, overwrite=request.overwrite)
-    except (ModelError, PublishError, LibraryError, QueueFullError, WorkCancelledError) as error:
+    except JOB_ERRORS as error:
         raise JobFailedError(str(error)) from error
     return SpriteResult(assets=assets, tileset=_answer(request, made.tileset))
 

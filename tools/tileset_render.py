@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dgx_pixels.models.contender import parse_contender
+from dgx_pixels.models.profiles import schedule_for
+from dgx_pixels.models.render import RenderRequest
 from dgx_pixels.pixels.cells import cells_to_pixels
 from dgx_pixels.tools.tileset_request import MOST_VARIANTS
 
 if TYPE_CHECKING:
-    from dgx_pixels.models.catalogue import BaseModel
-    from dgx_pixels.models.gpu import Step
-    from dgx_pixels.models.pipeline import Render, Renderer
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dgx_pixels.models.base_model import BaseModel
+    from dgx_pixels.models.contender import Contender
+    from dgx_pixels.models.profiles import Schedule
+    from dgx_pixels.models.render import Render
     from dgx_pixels.pixels.tile_texture import Texture
     from dgx_pixels.tools.services import Services
     from dgx_pixels.tools.tileset_request import TilesetRequest
@@ -34,24 +41,27 @@ class Drawn:
 
 
 async def draw_textures(services: Services, request: TilesetRequest, on_step: OnStep) -> Drawn:
-    """Draw all terrains; variant v of terrain t has the seed `seed + 8 t + v`. Raises ModelError and what the GPU thread does."""
-    model = services.catalogue.get(request.model)
-    side = drawn_side(model, request.tile_size)
-    total, done = len(request.terrains) * request.variants * model.steps, 0
+    """Draw all terrains; variant v of terrain t has the seed `seed + 8 t + v`. Raises ModelError and what the GPU thread does.
+
+    One after the other, each in a batch of its own: so the same seed draws the same picture whatever else is drawn.
+    """
+    contender = parse_contender(services.catalogue, request.model)
+    schedule, side = schedule_for(contender, "standard"), drawn_side(contender.base, request.tile_size)
+    total, done = len(request.terrains) * request.variants * schedule.steps, 0
     textures: list[list[Texture]] = []
     render: Render | None = None
     for number, terrain in enumerate(request.terrains):
         textures.append([])
         for variant in range(request.variants):
-            seed = request.seed + MOST_VARIANTS * number + variant
-            render = await _render(services, model, terrain, side, seed, partial(_told, on_step, done, total))
+            asked = _render_request(contender, schedule, terrain, side, request.seed + MOST_VARIANTS * number + variant)
+            render = await services.gpu.draw(asked, partial(_told, on_step, done, total))
             textures[-1].append(cells_to_pixels(render.pixels, side, side))
-            done += model.steps
+            done += schedule.steps
     assert render is not None
     return Drawn(textures, side, render.weights_sha256, render.libraries)
 
 
-def _told(on_step: OnStep, before: int, total: int, step: int) -> None:
+def _told(on_step: OnStep, before: int, total: int, step: int, _steps: int, _preview: NDArray[np.uint8] | None) -> None:
     on_step(before + step, total)
 
 
@@ -63,27 +73,9 @@ def drawn_side(model: BaseModel, tile_size: int) -> int:
     return min((side for side in model.sizes if side >= tile_size), default=max(model.sizes))
 
 
-async def _render(
-    services: Services, model: BaseModel, terrain: str, side: int, seed: int, on_step: Callable[[int], None]
-) -> Render:
-    width, height = model.render_size(side, side)
-
-    def work(renderer: Renderer, step: Step) -> Render:
-        from dgx_pixels.models.pipeline import RenderRequest  # here, on the GPU thread, torch may be imported
-
-        return renderer.render(
-            RenderRequest(
-                model, _worded(model, terrain), model.negative_prompt, width, height, seed, model.steps, model.guidance,
-                seamless=True,
-            ),
-            step,
-        )  # fmt: skip
-
-    return await services.gpu.run(work, lambda done, _: on_step(done))
-
-
-def _worded(model: BaseModel, terrain: str) -> str:
-    """A terrain as a model should be asked for it: what it says of sprites, that they stand alone, is wrong here."""
-    if model.ground is not None:  # one of ours, which knows grounds by their names
-        return model.prompt.format(terrain)
-    return f"pixel art, seamless texture of {terrain}, seen from above, flat light"
+def _render_request(contender: Contender, schedule: Schedule, terrain: str, side: int, seed: int) -> RenderRequest:
+    base = contender.base
+    return RenderRequest(
+        contender, schedule, base.texture_prompt.format(terrain), base.negative_prompt, *base.render_size(side, side), seed,
+        wrap="xy", batch=1,
+    )  # fmt: skip

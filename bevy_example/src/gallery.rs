@@ -1,4 +1,4 @@
-//! Every published sprite and sheet in a grid.
+//! Every published sprite and sheet in a grid, but for the one that walks.
 //!
 //! A changed image needs nothing from us: Bevy reloads it behind its handle. A changed manifest (a sprite is new, or
 //! has another size) means a new grid.
@@ -8,13 +8,17 @@ use bevy::sprite::Anchor;
 use bevy::window::WindowResized;
 
 use crate::animation::Animation;
-use crate::manifest::{Entry, Kind, Manifest, ManifestHandle};
+use crate::hero::{Hero, HeroAt};
+use crate::manifest::{Entry, Kind, Manifest, Published};
 use crate::view::View;
 
 /// Free pixels of the art around each sprite.
 const GAP: u32 = 4;
 /// A sprite alone in the view is drawn at most this many times its size.
 const MAX_ZOOM: u32 = 3;
+
+/// The category whose first asset walks instead.
+const HERO: &str = "character";
 
 /// Draws the grid and draws it again when the manifest or the window's size changes.
 pub struct GalleryPlugin;
@@ -51,26 +55,29 @@ pub struct Shown {
 fn rebuild(
     mut commands: Commands,
     server: Res<AssetServer>,
-    handle: Res<ManifestHandle>,
-    manifests: Res<Assets<Manifest>>,
+    published: Published,
     mut layouts: ResMut<Assets<TextureAtlasLayout>>,
     mut view: ResMut<View>,
+    hero_at: Res<HeroAt>,
     old: Query<Entity, With<Shown>>,
 ) {
-    // Not loaded yet, or never published: the next asset event calls us again.
-    let Some(manifest) = manifests.get(&handle.0) else {
+    let Some(manifest) = published.manifest() else {
         return;
     };
     let entries: Vec<&Entry> = manifest.assets.iter().filter(|entry| is_shown(entry)).collect();
-    let grid = Grid::fit(view.size, largest(&entries), entries.len());
+    let (heroes, rest): (Vec<&Entry>, Vec<&Entry>) = entries.into_iter().partition(|entry| entry.category == HERO);
+    let (hero, rest) = match heroes.split_first() {
+        Some((hero, others)) => (Some(*hero), [others, &rest].concat()),
+        None => (None, rest),
+    };
+    let grid = Grid::fit(view.size, largest(&rest), rest.len());
     view.zoom = grid.zoom;
     // Commands run after this system. The old sprites still hold their images while `load` below asks for the same
     // paths, so that images already in memory are not read again.
     for entity in &old {
         commands.entity(entity).despawn();
     }
-    for (index, entry) in entries.into_iter().enumerate() {
-        let at = grid.top_left(index);
+    let mut show = |entry: &Entry, at: UVec2, z: f32| {
         let size = entry.shown();
         let mut item = commands.spawn((
             Name::new(entry.path.clone()),
@@ -84,7 +91,7 @@ fn rebuild(
             },
             // From the top left corner, whole sizes give whole positions; from the centre, odd ones give halves.
             Anchor::TOP_LEFT,
-            Transform::from_translation(view.to_world(at).extend(1.0)),
+            Transform::from_translation(view.to_world(at).extend(z)),
         ));
         let image = server.load(&entry.path);
         match entry.atlas {
@@ -99,6 +106,14 @@ fn rebuild(
                 item.insert(Sprite::from_image(image));
             }
         }
+        item.id()
+    };
+    for (index, entry) in rest.into_iter().enumerate() {
+        show(entry, grid.top_left(index), 1.0);
+    }
+    if let Some(entry) = hero {
+        let entity = show(entry, hero_at.on_screen(grid.zoom), 2.0);
+        commands.entity(entity).insert(Hero);
     }
 }
 

@@ -7,7 +7,7 @@
 use bevy::prelude::*;
 use bevy::sprite_render::{AlphaMode2d, TileData, TilemapChunk, TilemapChunkMeshCache, TilemapChunkTileData};
 
-use crate::manifest::{Atlas, Kind, Manifest, ManifestHandle};
+use crate::manifest::{Atlas, Kind, Manifest, Published};
 use crate::terrain::{Rules, is_land};
 use crate::view::View;
 
@@ -41,12 +41,11 @@ struct Ground {
 fn divide(
     mut commands: Commands,
     server: Res<AssetServer>,
-    handle: Res<ManifestHandle>,
-    manifests: Res<Assets<Manifest>>,
+    published: Published,
     view: Res<View>,
     old: Query<Entity, With<Ground>>,
 ) {
-    let Some(manifest) = manifests.get(&handle.0) else {
+    let Some(manifest) = published.manifest() else {
         return;
     };
     for entity in &old {

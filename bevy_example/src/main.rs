@@ -1,14 +1,14 @@
 //! A small Bevy game that shows what DGX-Pixels published into its `assets/`, and reloads what changes.
 //!
-//! Each idea is one plugin: [`manifest`] knows which assets there are, [`gallery`] draws sprites, [`animation`] moves
-//! those that are sheets, [`ground`] lays a tile map of the tilesets by
-//! the rules in [`terrain`], [`view`] is the camera, [`mode`] says where to
-//! draw, and [`dgx_pixels_reload`] tells DGX-Pixels what was loaded.
+//! Each idea is one plugin: [`manifest`] knows which assets there are, [`gallery`] shows sprites, [`hero`] walks,
+//! [`animation`] moves sheets, [`ground`] lays a tile map by the rules in [`terrain`], [`view`] is the camera, [`mode`]
+//! says where to draw, and [`dgx_pixels_reload`] tells DGX-Pixels what was loaded.
 
 mod animation;
 mod dgx_pixels_reload;
 mod gallery;
 mod ground;
+mod hero;
 mod manifest;
 mod mode;
 mod shutdown;
@@ -16,8 +16,17 @@ mod terrain;
 mod view;
 
 use bevy::prelude::*;
+use bevy_brp_extras::BrpExtrasPlugin;
 
+use crate::animation::AnimationPlugin;
+use crate::dgx_pixels_reload::DgxPixelsReloadPlugin;
+use crate::gallery::GalleryPlugin;
+use crate::ground::GroundPlugin;
+use crate::hero::HeroPlugin;
+use crate::manifest::ManifestPlugin;
 use crate::mode::Mode;
+use crate::shutdown::ShutdownPlugin;
+use crate::view::ViewPlugin;
 
 fn main() -> AppExit {
     let mode = match Mode::asked() {
@@ -27,20 +36,26 @@ fn main() -> AppExit {
             return AppExit::from_code(2);
         }
     };
+    let draws = mode != Mode::Assets;
     let mut app = App::new();
+    app.add_plugins(mode);
+    if draws {
+        // For agents: screenshots, input, shutdown. Before the reload plugin, which uses its connection.
+        app.add_plugins(BrpExtrasPlugin::default());
+    }
     app.add_plugins((
-        mode,
-        dgx_pixels_reload::DgxPixelsReloadPlugin,
-        manifest::ManifestPlugin,
-        view::ViewPlugin {
+        DgxPixelsReloadPlugin,
+        ManifestPlugin,
+        ViewPlugin {
             offscreen: mode == Mode::Offscreen,
         },
-        gallery::GalleryPlugin,
-        animation::AnimationPlugin,
-        ground::GroundPlugin,
+        GalleryPlugin,
+        HeroPlugin,
+        AnimationPlugin,
+        GroundPlugin,
     ));
-    if mode == Mode::Assets {
-        app.add_plugins(shutdown::ShutdownPlugin);
+    if !draws {
+        app.add_plugins(ShutdownPlugin);
     }
     app.run()
 }

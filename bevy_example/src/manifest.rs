@@ -1,5 +1,6 @@
 //! The manifest of published assets, as a Bevy asset: Bevy's file watcher then reloads it like any image.
 
+use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_common_assets::json::JsonAssetPlugin;
 use serde::Deserialize;
@@ -34,6 +35,9 @@ pub struct Entry {
     /// What the image holds.
     #[serde(default)]
     pub kind: Kind,
+    /// What it shows: `character`, `item`, `tile`, ...
+    #[serde(default)]
+    pub category: String,
     /// Pixels across, of the whole image.
     pub width: u32,
     /// Pixels down, of the whole image.
@@ -95,7 +99,21 @@ impl Entry {
 
 /// The handle that keeps the manifest loaded: an asset without a strong handle is dropped, and is not reloaded.
 #[derive(Resource)]
-pub struct ManifestHandle(pub Handle<Manifest>);
+struct ManifestHandle(Handle<Manifest>);
+
+/// A system parameter: the manifest, if there is one.
+#[derive(SystemParam)]
+pub struct Published<'w> {
+    handle: Res<'w, ManifestHandle>,
+    manifests: Res<'w, Assets<Manifest>>,
+}
+
+impl Published<'_> {
+    /// None if it is not loaded yet, or nothing was ever published; an asset event tells of it when it is.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.manifests.get(&self.handle.0)
+    }
+}
 
 // If nothing is published yet, Bevy logs that the file is missing, and loads it as soon as it appears.
 fn load(mut commands: Commands, server: Res<AssetServer>) {

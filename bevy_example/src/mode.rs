@@ -12,7 +12,6 @@ use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::window::{ExitCondition, WindowResolution};
 use bevy::winit::WinitPlugin;
-use bevy_brp_extras::BrpExtrasPlugin;
 
 use crate::view::VIEW;
 
@@ -27,7 +26,7 @@ pub enum Mode {
     Window,
 }
 
-/// Neither argument nor environment named a mode; the text says which there are.
+/// The command line asks for something else; the text says which modes there are.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownMode(String);
 
@@ -42,18 +41,16 @@ impl fmt::Display for UnknownMode {
 }
 
 impl Mode {
-    /// The mode that the command line asks for, else the one in `BEVY_EXAMPLE_MODE`, else a window.
-    ///
-    /// The variable is for `bevy_brp_mcp`, which launches a game with an environment but without arguments.
+    /// The mode that the command line asks for, else a window.
     pub fn asked() -> Result<Self, UnknownMode> {
-        Self::parse(env::args().skip(1), env::var("BEVY_EXAMPLE_MODE").ok())
+        Self::parse(env::args().skip(1))
     }
 
-    fn parse(mut arguments: impl Iterator<Item = String>, variable: Option<String>) -> Result<Self, UnknownMode> {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, UnknownMode> {
         let name = match arguments.next().as_deref() {
             Some("--mode") => arguments.next().unwrap_or_default(),
             Some(other) => return Err(UnknownMode(other.to_string())),
-            None => variable.unwrap_or_else(|| "window".into()),
+            None => return Ok(Self::Window),
         };
         match name.as_str() {
             "assets" => Ok(Self::Assets),
@@ -100,7 +97,6 @@ fn offscreen(app: &mut App) {
             .set(no_window)
             .disable::<WinitPlugin>(), // it would look for a display, and runs the app: ScheduleRunnerPlugin does instead
         at_60_hz(),
-        BrpExtrasPlugin::default(),
     ));
 }
 
@@ -111,7 +107,7 @@ fn window(app: &mut App) {
         resolution: WindowResolution::new(VIEW.x, VIEW.y).with_scale_factor_override(1.0),
         ..default()
     };
-    app.add_plugins((
+    app.add_plugins(
         DefaultPlugins
             // Nearest sampling: Bevy's default is linear, which blurs pixel art.
             .set(ImagePlugin::default_nearest())
@@ -119,11 +115,32 @@ fn window(app: &mut App) {
                 primary_window: Some(window),
                 ..default()
             }),
-        BrpExtrasPlugin::default(),
-    ));
+    );
 }
 
 fn at_60_hz() -> ScheduleRunnerPlugin {
     // The default runs as fast as it can, and keeps a core busy.
     ScheduleRunnerPlugin::run_loop(Duration::from_millis(16))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Mode, UnknownMode> {
+        Mode::parse(arguments.iter().map(ToString::to_string))
+    }
+
+    #[test]
+    fn a_game_runs_in_a_window_unless_told_otherwise() {
+        assert_eq!(parsed(&[]), Ok(Mode::Window));
+        assert_eq!(parsed(&["--mode", "assets"]), Ok(Mode::Assets));
+    }
+
+    #[test]
+    fn an_unknown_mode_is_refused_with_those_there_are() {
+        for arguments in [&["--mode", "film"][..], &["--mode"], &["film"]] {
+            assert!(parsed(arguments).unwrap_err().to_string().contains("--mode offscreen"));
+        }
+    }
 }

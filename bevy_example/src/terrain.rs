@@ -3,21 +3,27 @@
 //! Pure functions on numbers: nothing here knows Bevy. Copy what your own map needs.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// What the manifest says of a tileset's tiles.
 #[derive(Deserialize, Clone, Debug, Default)]
+#[serde(from = "Value")]
 pub struct Rules {
-    /// In the order of the image, from left to right and top to bottom.
-    #[serde(default)]
-    tiles: Vec<Tile>,
+    /// In the order of the image, from left to right and top to bottom: each tile's pattern of terrains, row by row.
+    /// Four: what lies at each corner. Nine: what lies on the tile itself, in the middle, and on its eight neighbours.
+    /// Terrains are numbers, the higher lying over the lower; -1 is nothing at all.
+    tiles: Vec<Vec<i32>>,
 }
 
-/// One tile's pattern of terrains. Two by two: what lies at each of its corners. Three by three: what lies on the tile
-/// itself and on its eight neighbours. Terrains are numbers, the higher lying over the lower; -1 is nothing at all.
-#[derive(Deserialize, Clone, Debug, PartialEq, Eq)]
-struct Tile {
-    /// Rows from the top.
-    cells: Vec<Vec<i32>>,
+impl From<Value> for Rules {
+    /// Rules of a kind that this game does not know lay no tiles; the rest of the manifest stays readable.
+    fn from(mut block: Value) -> Self {
+        let tiles = block.get_mut("tiles").map(Value::take).unwrap_or_default();
+        let tiles = serde_json::from_value(tiles);
+        Self {
+            tiles: tiles.unwrap_or_default(),
+        }
+    }
 }
 
 impl Rules {
@@ -27,23 +33,18 @@ impl Rules {
     /// if at random, always the same.
     pub fn tile_at(&self, x: i32, y: i32, land: impl Fn(i32, i32) -> bool) -> Option<u16> {
         let pair = self.pair()?;
-        let cells = match self.tiles[0].cells.len() {
-            2 => corners(x, y, pair, land),
+        let pattern = match self.tiles[0].len() {
+            4 => corners(x, y, pair, land),
             _ => neighbours(x, y, pair, land),
         };
-        let fitting: Vec<usize> = (0..self.tiles.len())
-            .filter(|&i| self.tiles[i].cells == cells)
-            .collect();
+        let fitting: Vec<usize> = (0..self.tiles.len()).filter(|&i| self.tiles[i] == pattern).collect();
         let chosen = fitting.get(mix(x, y) as usize % fitting.len().max(1))?;
         u16::try_from(*chosen).ok()
     }
 
     /// The first two terrains, lower and upper, that one tile shows together; one terrain twice if no tile does.
     fn pair(&self) -> Option<(i32, i32)> {
-        let ends = |tile: &Tile| {
-            let terrains = tile.cells.iter().flatten().copied();
-            Some((terrains.clone().min()?, terrains.max()?))
-        };
+        let ends = |tile: &Vec<i32>| Some((*tile.iter().min()?, *tile.iter().max()?));
         let mut pairs = self.tiles.iter().filter_map(ends);
         pairs
             .clone()
@@ -53,17 +54,17 @@ impl Rules {
 }
 
 /// The pattern by corners: those of the tile are places of the map, the lower left one being the tile's own.
-fn corners(x: i32, y: i32, (lower, upper): (i32, i32), land: impl Fn(i32, i32) -> bool) -> Vec<Vec<i32>> {
+fn corners(x: i32, y: i32, (lower, upper): (i32, i32), land: impl Fn(i32, i32) -> bool) -> Vec<i32> {
     let at = |x, y| if land(x, y) { upper } else { lower };
-    vec![vec![at(x, y + 1), at(x + 1, y + 1)], vec![at(x, y), at(x + 1, y)]]
+    vec![at(x, y + 1), at(x + 1, y + 1), at(x, y), at(x + 1, y)]
 }
 
 /// The pattern by neighbours, as in tilesets of 47 "blob" tiles: a corner counts only if both edges beside it do.
-fn neighbours(x: i32, y: i32, (lower, upper): (i32, i32), land: impl Fn(i32, i32) -> bool) -> Vec<Vec<i32>> {
+fn neighbours(x: i32, y: i32, (lower, upper): (i32, i32), land: impl Fn(i32, i32) -> bool) -> Vec<i32> {
     let counts = |dx: i32, dy: i32| land(x, y) && land(x + dx, y + dy) && land(x + dx, y) && land(x, y + dy);
     let at = |dx, dy| if counts(dx, dy) { upper } else { lower };
-    let row = |dy| vec![at(-1, dy), at(0, dy), at(1, dy)];
-    vec![row(1), row(0), row(-1)]
+    let row = |dy| [at(-1, dy), at(0, dy), at(1, dy)];
+    [row(1), row(0), row(-1)].concat()
 }
 
 /// A map without end: land with lakes in it, the same in every run.
@@ -88,56 +89,61 @@ fn mix(x: i32, y: i32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn rules(patterns: &[&[&[i32]]]) -> Rules {
-        let tile = |rows: &&[&[i32]]| Tile {
-            cells: rows.iter().map(|row| row.to_vec()).collect(),
-        };
-        Rules {
-            tiles: patterns.iter().map(tile).collect(),
-        }
+    fn rules(tiles: Value) -> Rules {
+        serde_json::from_value(json!({ "kind": "any", "tiles": tiles })).unwrap()
     }
 
     #[test]
     fn tiles_beside_each_other_share_their_corners() {
-        let all: Vec<[[i32; 2]; 2]> = (0..16)
-            .map(|i| [[i & 1, i >> 1 & 1], [i >> 2 & 1, i >> 3 & 1]])
-            .collect();
-        let rows: Vec<[&[i32]; 2]> = all.iter().map(|[upper, lower]| [&upper[..], &lower[..]]).collect();
-        let rules = rules(&rows.iter().map(|rows| &rows[..]).collect::<Vec<_>>());
-        let cells = |x, y| &rules.tiles[rules.tile_at(x, y, is_land).unwrap() as usize].cells;
+        let all = (0..16).map(|i| [i & 1, i >> 1 & 1, i >> 2 & 1, i >> 3 & 1]);
+        let rules = rules(all.map(|four| json!(four)).collect());
+        let tile = |x, y| &rules.tiles[rules.tile_at(x, y, is_land).unwrap() as usize];
         for (x, y) in (-20..20).flat_map(|x| (-20..20).map(move |y| (x, y))) {
-            let (tile, right, above) = (cells(x, y), cells(x + 1, y), cells(x, y + 1));
-            assert_eq!((tile[0][1], tile[1][1]), (right[0][0], right[1][0]));
-            assert_eq!(tile[0], above[1]);
+            let (here, right, above) = (tile(x, y), tile(x + 1, y), tile(x, y + 1));
+            assert_eq!((here[1], here[3]), (right[0], right[2]));
+            assert_eq!(here[..2], above[2..]);
         }
     }
 
     #[test]
     fn a_blobs_corner_counts_only_between_two_edges() {
         let diagonal_only = |x: i32, y: i32| x == y;
-        assert_eq!(
-            neighbours(0, 0, (0, 1), diagonal_only),
-            [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
-        );
+        assert_eq!(neighbours(0, 0, (0, 1), diagonal_only), [0, 0, 0, 0, 1, 0, 0, 0, 0]);
         let all_but_one = |x: i32, y: i32| (x, y) != (1, 1);
-        assert_eq!(neighbours(0, 0, (0, 1), all_but_one), [[1, 1, 0], [1, 1, 1], [1, 1, 1]]);
+        assert_eq!(neighbours(0, 0, (0, 1), all_but_one), [1, 1, 0, 1, 1, 1, 1, 1, 1]);
     }
 
     #[test]
     fn variants_of_a_lone_terrain_are_mixed() {
-        let rules = rules(&[&[&[0, 0], &[0, 0]], &[&[0, 0], &[0, 0]]]);
+        let rules = rules(json!([[0, 0, 0, 0], [0, 0, 0, 0]]));
         let tiles: Vec<_> = (0..50).map(|x| rules.tile_at(x, 0, is_land).unwrap()).collect();
         assert!(tiles.contains(&0) && tiles.contains(&1));
     }
 
     #[test]
     fn nothing_lies_where_no_tile_fits() {
-        let cliff = rules(&[&[&[-1, -1, -1], &[-1, 0, -1], &[-1, -1, -1]]]);
+        let cliff = rules(json!([[-1, -1, -1, -1, 0, -1, -1, -1, -1]]));
         assert_eq!(cliff.tile_at(0, 0, |x, y| (x, y) == (0, 0)), Some(0));
         assert_eq!(cliff.tile_at(5, 0, |x, y| (x, y) == (0, 0)), None);
-        assert_eq!(Rules::default().tile_at(0, 0, is_land), None);
+    }
+
+    #[test]
+    fn unknown_rules_lay_nothing() {
+        for tiles in [
+            json!(null),
+            json!("hexagons"),
+            json!([]),
+            json!([[]]),
+            json!([{"hexagon": 1}]),
+        ] {
+            assert_eq!(rules(tiles).tile_at(0, 0, is_land), None);
+        }
+        let none: Rules = serde_json::from_value(json!(5)).unwrap();
+        assert_eq!(none.tile_at(0, 0, is_land), None);
     }
 
     #[test]
