@@ -31,6 +31,7 @@ from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.wrong_types import WrongTypes
 from dgx_pixels.tools.asset_tools import list_assets, view_asset
 from dgx_pixels.tools.generate_sprite import generate_sprite
+from dgx_pixels.tools.generate_tileset import generate_tileset
 from dgx_pixels.tools.job_tools import cancel_job, get_job
 from dgx_pixels.tools.jobs import JobRunner
 from dgx_pixels.tools.list_models import list_models
@@ -45,12 +46,14 @@ if TYPE_CHECKING:
 NAME = "dgx-pixels"
 INSTRUCTIONS = """Draws pixel art into a Bevy game. generate_sprite draws from a prompt and writes the PNG into the project's
 assets/sprites/, where a running game reloads it; the answer's `path` is what asset_server.load takes, and `reloaded` says whether
-the running game shows it. pixelize_image makes true pixel art of any image file and writes it there, too. setup_project sets
-palette, tile size, view and model for all later calls; publish_asset puts an earlier version back. view_asset shows a picture,
-list_assets what was made, list_models which sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
+the running game shows it. generate_tileset makes tilesets that fit, into assets/tiles/. pixelize_image makes true pixel art of
+any image file and writes it into assets/sprites/, too. setup_project sets palette, tile size, view and model for all later
+calls; publish_asset puts an earlier version back. view_asset shows a picture, list_assets what was made, list_models which
+sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
 
 _TOOLS = (
-    generate_sprite, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job, publish_asset, setup_project,
+    generate_sprite, generate_tileset, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job, publish_asset,
+    setup_project,
 )  # fmt: skip
 _RESOURCES = (models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes)
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from dgx_pixels.server.parser import parsed
 
 if TYPE_CHECKING:
     from dgx_pixels.server.settings import Settings
 
-_PALETTE = "a bundled palette's name, '#1a1c2c,#5d275d,...', a .hex, .gpl, .pal or PNG file, or 'project'"
-
 
 def main(argv: list[str] | None = None) -> None:
     """Run one command; exits with 0, or with 1 and one sentence on stderr, or with 2 for wrong usage."""
-    arguments = _parsed(argv)
+    arguments = parsed(argv)
     if arguments.command == "stdio":
         from dgx_pixels.server.stdguard import divert
 
@@ -31,21 +29,6 @@ def main(argv: list[str] | None = None) -> None:
         print(f"dgx-pixels: {_sentence(error)}", file=sys.stderr)
         status = 1
     sys.exit(status)
-
-
-def _parsed(argv: list[str] | None) -> argparse.Namespace:
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.command == "pixelize":
-        if arguments.image is None and not arguments.worker:
-            parser.error("pixelize needs an image file")
-        if (arguments.indexed or arguments.enlarge != 1) and arguments.out is None:
-            parser.error("--indexed and --enlarge are for --out: what is published is an RGBA PNG at its true size")
-    if arguments.command == "models" and arguments.action != "list" and arguments.what is None:
-        parser.error(
-            f"models {arguments.action} needs {'a name, like sdxl' if arguments.action == 'pull' else 'a path or org/repo'}"
-        )
-    return arguments
 
 
 def _quiet() -> None:
@@ -109,6 +92,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.pixelize_command import run_pixelize
 
         return run_pixelize(settings, arguments)
+    if arguments.command == "tileset":
+        from dgx_pixels.server.tileset_command import run_tileset
+
+        return run_tileset(settings, arguments)
     if arguments.command in ("init", "publish"):
         from dgx_pixels.server.init_command import run_init, run_publish
 
@@ -127,146 +114,3 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
     given: dict[str, Any] = {name: getattr(arguments, name, None) for name in Settings.model_fields}
     return Settings(**{name: value for name, value in given.items() if value is not None})
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dgx-pixels", description="Pixel art for your Bevy game, drawn by a warm SDXL pipeline."
-    )
-    parser.add_argument("--version", action="version", version=version("dgx-pixels"))
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    serve = commands.add_parser("serve", help="run the server that owns the GPU (MCP over HTTP)")
-    serve.add_argument("--ends-when-idle", action="store_true", help="end after --idle-minutes without a request")
-    stdio = commands.add_parser("stdio", help="what an MCP client launches: finds or starts the server and passes on to it")
-    stdio.add_argument("--alone", action="store_true", help="do everything in this one process instead")
-    sprite = commands.add_parser("sprite", help="draw a sprite into the Bevy project")
-    _sprite_options(sprite)
-    pixelize = commands.add_parser("pixelize", help="make true pixel art of any image file")
-    _pixelize_options(pixelize)
-    models = commands.add_parser("models", help="list, add and fetch models")
-    _models_options(models)
-    init = commands.add_parser("init", help="set a Bevy project's defaults, and say what its game lacks for hot reload")
-    _init_options(init)
-    publish = commands.add_parser("publish", help="put an asset of the library, or an earlier version, into the Bevy project")
-    publish.add_argument("asset", help="its id, or its path below assets/: sprites/item_red_potion.png")
-    publish.add_argument("--version", type=int, help="which version; the newest if left out")
-    publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
-    bench = commands.add_parser("bench", help="measure sprites on this machine, and write a report with a contact sheet")
-    _bench_options(bench)
-    doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for command in (sprite, pixelize, init, publish, models, bench, doctor):
-        command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    for command in (serve, stdio, sprite, pixelize, init, publish, models, bench, doctor):
-        command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
-        command.add_argument(
-            "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
-        )
-        command.add_argument("--hf-cache", type=Path, help="Hugging Face's cache, whose models are listed (DGX_PIXELS_HF_CACHE)")
-        command.add_argument("--host", help="address the server listens on (DGX_PIXELS_HOST)")
-        command.add_argument("--port", type=int, help="port of the server (DGX_PIXELS_PORT)")
-        command.add_argument(
-            "--idle-minutes", type=float, help="how long a server started by stdio stays unused (DGX_PIXELS_IDLE_MINUTES)"
-        )
-        command.add_argument(
-            "--hang-minutes",
-            type=float,
-            help="how long the GPU may make no step before the process ends (DGX_PIXELS_HANG_MINUTES)",
-        )
-        command.add_argument("--brp-port", type=int, help="where a running game answers (DGX_PIXELS_BRP_PORT, BRP_EXTRAS_PORT)")
-        command.add_argument(
-            "--reload-wait-s", type=float, help="how long to wait for a running game to show it (DGX_PIXELS_RELOAD_WAIT_S)"
-        )
-        command.add_argument("--device", help="auto, cpu, cuda or cuda:N (DGX_PIXELS_DEVICE)")
-        command.add_argument("--compile", help="auto, on or off: compile the UNet beside the drawing (DGX_PIXELS_COMPILE)")
-        command.add_argument(
-            "--read-roots", help="folders that tools may read pictures from, split by ':' (DGX_PIXELS_READ_ROOTS)"
-        )
-    return parser
-
-
-def _models_options(models: argparse.ArgumentParser) -> None:
-    models.add_argument("action", choices=("list", "add", "pull"), help="list what is here; add one; pull a set of them")
-    models.add_argument("what", nargs="?", help="add: a file, a folder, org/repo or org/repo/file.safetensors; pull: sdxl")
-    models.add_argument("--link", action="store_true", help="add: link to the file or folder instead of copying it")
-    models.add_argument("--endpoint", help="add, pull: the hub to fetch from (HF_ENDPOINT)")
-    models.add_argument("--sha256", action="store_true", help="list: compute digests that are not known yet")
-
-
-def _init_options(init: argparse.ArgumentParser) -> None:
-    none = "takes it back"
-    init.add_argument("--palette", dest="set_palette", metavar="PALETTE", help=f"{_PALETTE}; 'none' {none}")
-    init.add_argument("--tile-size", dest="set_tile_size", metavar="PIXELS", type=int, help=f"side of a tile in pixels; 0 {none}")
-    init.add_argument("--view", dest="set_view", metavar="VIEW", help=f"top-down, side or isometric; 'none' {none}")
-    init.add_argument("--model", dest="set_model", metavar="MODEL", help=f"the model that draws; 'none' {none}")
-    init.add_argument("--meta", dest="set_meta", action=argparse.BooleanOptionalAction, help="write .meta files beside the PNGs")
-    init.add_argument(
-        "--game-port", dest="set_brp_port", metavar="PORT", type=int, help=f"where the running game answers; 0 {none}"
-    )
-    init.add_argument("--plugin", action="store_true", default=None, help="copy the reload plugin into the game's src/")
-    init.add_argument("--overwrite", action="store_true", default=None, help="replace another version of the reload plugin")
-
-
-def _sprite_options(sprite: argparse.ArgumentParser) -> None:
-    sprite.add_argument("prompt", nargs="+", help="what to draw: a red potion")
-    sprite.add_argument("--name", help="file name part, [a-z0-9_]; made from the prompt if left out")
-    sprite.add_argument("--category", help="item (default), character, enemy, npc, tile, ui, effect, ...")
-    sprite.add_argument("--size", help="32 or 32x48")
-    sprite.add_argument("--variants", type=int, help="1 to 8; variant i uses seed + i")
-    sprite.add_argument("--colors", "--colours", type=int, help="at most this many, 2 to 256; default 16, or all of the palette")
-    sprite.add_argument("--palette", help=_PALETTE)
-    sprite.add_argument("--transparent", action=argparse.BooleanOptionalAction, default=None, help="cut the ground away")
-    sprite.add_argument("--negative-prompt", help="what must not be drawn")
-    sprite.add_argument("--seed", type=int, help="the same seed gives the same sprite")
-    sprite.add_argument("--reference", help="a picture to start from: an asset's id or a file")
-    sprite.add_argument("--strength", type=float, help="how far to go from the reference, 0.1 to 1; default 0.6")
-    sprite.add_argument("--profile", help="draft (fast), standard (default) or best")
-    sprite.add_argument("--steps", type=int, help="replaces the profile's steps")
-    sprite.add_argument("--guidance", type=float, help="how closely to follow the prompt; replaces the profile's")
-    sprite.add_argument("--model", help="a base model, with LoRAs as 'base+lora:weight'; the default one if left out")
-    _publishing_options(sprite)
-
-
-def _pixelize_options(pixelize: argparse.ArgumentParser) -> None:
-    pixelize.add_argument("image", nargs="?", help="the image file: PNG, JPEG, WebP, GIF, BMP or TIFF")
-    pixelize.add_argument("--out", help="write the PNG to this file, and leave project and library alone")
-    pixelize.add_argument("--indexed", action="store_true", help="with --out: write a palette PNG instead of an RGBA one")
-    pixelize.add_argument("--enlarge", type=int, default=1, metavar="N", help="with --out: each pixel a square of N px")
-    pixelize.add_argument("--worker", action="store_true", help="serve lines 'IN<tab>OUT' on stdin until it ends")
-    pixelize.add_argument("--name", help="file name part, [a-z0-9_]; made from the file's name if left out")
-    pixelize.add_argument("--category", help="item (default), character, enemy, npc, tile, ui, effect, ...")
-    pixelize.add_argument("--size", help="32 or 32x48 cells; found in the picture if left out")
-    pixelize.add_argument("--colors", "--colours", type=int, help="at most this many, 2 to 256; found if left out")
-    pixelize.add_argument("--palette", help=_PALETTE)
-    pixelize.add_argument("--transparent", action=argparse.BooleanOptionalAction, default=None, help="cut the ground away")
-    pixelize.add_argument("--dither", help="none (default), bayer4, bayer8 or floyd-steinberg; needs --palette or --colors")
-    pixelize.add_argument(
-        "--cleanup", type=_names, metavar="WHAT,...", help="orphans,lines,outlines: touch-ups, off unless named"
-    )
-    pixelize.add_argument("--outline", metavar="COLOR", help="draw a line of one pixel around the subject, like '#1a1c2c'")
-    pixelize.add_argument("--trim", action="store_true", default=None, help="cut off clear rows and columns")
-    pixelize.add_argument("--canvas", metavar="SIZE", help="stand the subject on a canvas of 32 or 32x48")
-    pixelize.add_argument("--anchor", help="where it stands there: feet (bottom centre, default) or centre")
-    pixelize.add_argument("--matting", action="store_true", default=None, help="tell the subject from a busy ground with a model")
-    _publishing_options(pixelize)
-
-
-def _bench_options(bench: argparse.ArgumentParser) -> None:
-    bench.add_argument("--model", help="a base model, with LoRAs as 'base+lora:weight'; the default one if left out")
-    bench.add_argument("--profiles", help="like draft,best; all three if left out")
-    bench.add_argument(
-        "--prompts", type=Path, metavar="FILE", help="a text file, one prompt a line; eight of our own if left out"
-    )
-    bench.add_argument("--count", type=int, default=8, help="pictures for each profile; default 8")
-    bench.add_argument("--size", help="32 or 32x48; 64 if the model draws it, if left out")
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _publishing_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--publish", action=argparse.BooleanOptionalAction, default=None, help="write it into the project (default)"
-    )
-    command.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")

@@ -18,7 +18,7 @@ from dgx_pixels.bevy.manifest import parse_manifest
 from dgx_pixels.bevy.plugin import SOURCE
 from dgx_pixels.bevy.project import open_project
 from dgx_pixels.bevy.project_settings import ProjectSettings
-from dgx_pixels.server.cli import _parser
+from dgx_pixels.server.parser import parser
 from dgx_pixels.server.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -47,7 +47,7 @@ def test_each_command_of_the_readme_exists(command: list[str]) -> None:
     if "--method" in ours:  # from here on they are the Inspector's
         ours = ours[: ours.index("--method")]
 
-    parsed = _parser().parse_args(ours)
+    parsed = parser().parse_args(ours)
 
     assert parsed.command in ("sprite", "pixelize", "models", "doctor", "stdio", "serve", "init", "publish")
 
@@ -85,7 +85,7 @@ def test_the_page_about_ones_own_game_is_true(tmp_path: Path) -> None:
     """Its commands exist, its settings are ours, its Cargo.toml lacks nothing, and its Rust names what the plugin has."""
     page = (ROOT / "docs/your-bevy-game.md").read_text()
     for line in blocks(page, "bash")[0].splitlines():
-        assert _parser().parse_args(shlex.split(line, comments=True)[1:]).command in ("init", "publish")
+        assert parser().parse_args(shlex.split(line, comments=True)[1:]).command in ("init", "publish")
     settings = ProjectSettings.model_validate_json(blocks(page, "json")[0])
     assert set(ProjectSettings.model_fields) == set(json.loads(blocks(page, "json")[0]))
     assert settings.model_extra == {}

@@ -80,11 +80,27 @@ class PixelizedAnswer(Answer):
     source: SourceAnswer
 
 
+class TilesetAnswer(Answer):
+    """A tileset's grid, and how well its tiles fit."""
+
+    kind: str
+    terrains: list[str] = Field(description="from the lowest to the highest")
+    tile_size: int
+    columns: int
+    rows: int
+    tiles: int = Field(description="places of the grid in use, from the top left, row by row")
+    pairs: int = Field(description="legal neighbours that were compared along their shared edge")
+    mean_seam: float = Field(description="step over shared edges, divided by the step inside tiles: about 1 if no seam shows")
+    worst_seam: float = Field(description="the worst pair's step over its edge, divided by the largest step inside the two")
+    worst_pair: tuple[int, int] = Field(description="that pair's atlas indices")
+
+
 class SpriteResult(Answer):
-    """What a sprite or pixelize job made."""
+    """What a sprite, pixelize or tileset job made."""
 
     assets: list[AssetAnswer]
     pixelized: PixelizedAnswer | None = Field(default=None, description="of a pixelize job only")
+    tileset: TilesetAnswer | None = Field(default=None, description="of a tileset job only")
 
 
 class Progress(Answer):

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 from fastmcp.tools import ToolResult
 from fastmcp.utilities.types import Image
 from mcp_types import ResourceLink, TextContent
 
 from dgx_pixels.library.database import LibraryError
+from dgx_pixels.pixels.edit import sprite_of
 from dgx_pixels.pixels.preview import contact_sheet, preview_png, render_png
 from dgx_pixels.pixels.sprite import decode_png
+from dgx_pixels.pixels.tile_map import TileMap, draw_map
+from dgx_pixels.pixels.tile_paint import tiles_of
+from dgx_pixels.tools.details import read_details
 
 if TYPE_CHECKING:
     from mcp_types import ContentBlock
 
-    from dgx_pixels.tools.answers import JobAnswer, PixelizedAnswer
+    from dgx_pixels.tools.answers import AssetAnswer, JobAnswer, PixelizedAnswer, TilesetAnswer
     from dgx_pixels.tools.services import Services
+
+_MAP_SIDE = 768
+"""Of the picture of a map, in px: about 12 large tiles, or 32 small ones."""
 
 
 async def shown(services: Services, answer: JobAnswer) -> ToolResult:
@@ -41,10 +50,29 @@ async def shown(services: Services, answer: JobAnswer) -> ToolResult:
 
 async def _preview(services: Services, answer: JobAnswer) -> bytes:
     assert answer.result is not None
+    if answer.result.tileset is not None:
+        return await _map(services, answer.result.assets[0], answer.result.tileset)
     pngs = [await services.library.png(a.id, a.version) for a in answer.result.assets]
     if len(pngs) == 1:
         return await asyncio.to_thread(lambda: preview_png(decode_png(pngs[0])))
     return await asyncio.to_thread(lambda: contact_sheet([decode_png(p) for p in pngs], columns=4, scale=4))
+
+
+async def _map(services: Services, asset: AssetAnswer, tileset: TilesetAnswer) -> bytes:
+    """The sample map that was made with a tileset, or, if its sidecar is gone, the tileset itself."""
+    kept = await services.library.version(asset.id, asset.version)
+    files = read_details(kept, await services.library.details(kept)).files()
+    atlas = decode_png(await services.library.png(asset.id, asset.version))
+    sidecar = next((file.data for file in files if file.path.endswith(".json")), None)
+    if sidecar is None:
+        return await asyncio.to_thread(preview_png, atlas)
+    sample = TileMap(tuple(np.array(layer) for layer in json.loads(sidecar)["map"]))
+
+    def draw() -> bytes:
+        tiles = tiles_of(atlas.rgba, tileset.tile_size, tileset.tiles)
+        return preview_png(sprite_of(draw_map(sample, tiles)), side=_MAP_SIDE)
+
+    return await asyncio.to_thread(draw)
 
 
 def _line(answer: JobAnswer) -> str:

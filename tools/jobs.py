@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
-from dgx_pixels.tools.answers import AssetAnswer, JobAnswer, Progress, SpriteResult
+from dgx_pixels.tools.answers import AssetAnswer, JobAnswer, Progress, SpriteResult, TilesetAnswer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -274,8 +274,18 @@ def _after(result: SpriteResult) -> str:
     reduced = result.pixelized is not None and result.pixelized.kind == "no_grid"
     if reduced:
         hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. "
+    if result.tileset is not None:
+        return f"{seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
     look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
     return f"{hint}{seen_in_game(result.assets)}{look}"
+
+
+def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:
+    sidecar = next((path for path in asset.sidecars if path.endswith(".json")), "its sidecar")
+    return (
+        f'Load "{asset.path}" in Bevy as {tileset.columns}x{tileset.rows} tiles of {tileset.tile_size} px; which tile goes where '
+        f"stands in the manifest's entry and, with the map of the preview, in assets/{sidecar}."
+    )
 
 
 def seen_in_game(assets: Sequence[AssetAnswer]) -> str:
