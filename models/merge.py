@@ -23,7 +23,8 @@ class Merge:
     def __init__(self, module: nn.Module) -> None:
         self._layers = {name: layer for name, layer in module.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)}
         self._pristine: dict[str, Tensor] = {}
-        self._dirty: set[str] = set()
+        self._now: dict[str, list[tuple[LoraLayer, float]]] = {}
+        """What is known to be merged into each layer's weight; the same again costs nothing."""
 
     def check(self, layers: Mapping[str, LoraLayer]) -> None:
         """Raise LoraError if a LoRA has a layer that this module lacks, or of another shape."""
@@ -41,15 +42,17 @@ class Merge:
         for layers, weight in loras:
             for name, layer in layers.items():
                 wanted.setdefault(name, []).append((layer, weight))
-        before, self._dirty = self._dirty, self._dirty | set(wanted)  # first, so that the next one mends what an error cuts short
-        for name in self._dirty:
-            target = self._layers[name].weight
-            if name not in self._pristine:
-                self._pristine[name] = target.detach().clone()
-            target.copy_(_merged(self._pristine[name], wanted.get(name, [])))
-        for name in before - set(wanted):
-            del self._pristine[name]  # it stands in the module again
-        self._dirty = set(wanted)
+        for name in set(self._pristine) | set(wanted):
+            now = wanted.get(name, [])
+            if self._now.pop(name, None) != now:  # taken out first: what an error cuts short is not known, and done again
+                target = self._layers[name].weight
+                if name not in self._pristine:
+                    self._pristine[name] = target.detach().clone()
+                target.copy_(_merged(self._pristine[name], now))
+            if now:
+                self._now[name] = now
+            else:
+                del self._pristine[name]  # it stands in the module again
 
 
 def _merged(pristine: Tensor, loras: Sequence[tuple[LoraLayer, float]]) -> Tensor:

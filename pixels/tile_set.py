@@ -13,10 +13,13 @@ from dgx_pixels.pixels.tile_layout import Kind, Layout, Pair, edges_of, make_lay
 from dgx_pixels.pixels.tile_mask import Transition, edge_shape
 from dgx_pixels.pixels.tile_paint import Material, atlas_of, make_materials, paint_tiles
 from dgx_pixels.pixels.tile_proof import Proof, prove
-from dgx_pixels.pixels.tile_texture import Texture, calmest, difference, enlivened, fit_period, seam, vary
+from dgx_pixels.pixels.tile_texture import Texture, calmest, difference, enlivened, fit_period, liveliness, seam, vary
 
 TOO_LIKE: Final = 0.045
 """Terrains that differ by less (see `tile_texture.difference`) cannot be told apart on a map."""
+_CONTINUES: Final = 1.25
+"""Up to this `seam` a picture continues well over its edges."""
+_AS_LIVELY: Final = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +64,24 @@ class Tileset:
 def make_textures(renders: Sequence[Texture], side: int, seed: int) -> tuple[Texture, ...]:
     """Make a terrain's tile and its variants, each (side, side, 3), of as many pictures that continue over their edges.
 
-    All variants have the border of the first, and so border on each other in any order. The first is made of the picture that
-    continues best: a model that is asked to wrap does so more or less well.
+    All variants have the border of the first, and so border on each other in any order.
     """
-    renders = sorted(renders, key=seam)
-    first = calmest(enlivened(fit_period(renders[0], side, seed)))
-    others = [fit_period(render, side, seed + i) for i, render in enumerate(renders[1:], start=1)]
+    main, *rest = _coherent(renders)
+    first = calmest(enlivened(fit_period(main, side, seed)))
+    others = [fit_period(render, side, seed + i) for i, render in enumerate(rest, start=1)]
     return (first, *(vary(first, other, seed + i) for i, other in enumerate(others, start=1)))
+
+
+def _coherent(renders: Sequence[Texture]) -> list[Texture]:
+    """As many pictures of one make, the main one first.
+
+    Asked for bricks, a model draws bricks for one seed and mud for the next, and mud continues best of all. So the main picture
+    is the liveliest of those that continue well, and what is not about as lively gives way to it: bricks in mud are rubble.
+    """
+    well = [render for render in renders if seam(render) <= _CONTINUES] or [min(renders, key=seam)]
+    main = max(well, key=liveliness)
+    like = [r if liveliness(main) / _AS_LIVELY <= liveliness(r) <= liveliness(main) * _AS_LIVELY else main for r in renders]
+    return [main, *(other for render, other in zip(renders, like, strict=True) if render is not main)]
 
 
 def make_tileset(

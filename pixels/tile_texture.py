@@ -82,6 +82,11 @@ def match_colors(texture: Texture, like: Texture) -> Texture:
     return oklab_to_srgb((lab - lab.mean(axis=0)) * spread + wanted.mean(axis=0)).reshape(texture.shape)
 
 
+def liveliness(texture: Texture) -> float:
+    """The spread of a texture's lightness, in OKLab: how much there is to see in it."""
+    return float(srgb_to_oklab(texture)[..., 0].std())
+
+
 def enlivened(texture: Texture) -> Texture:
     """Give a texture that is all but flat so much contrast that its pattern outlasts the reduction to a few colours.
 

@@ -140,3 +140,18 @@ def test_a_merge_that_was_cut_short_leaves_no_trace(monkeypatch: pytest.MonkeyPa
     assert not same(weights(net), base)
     merge.apply([])
     assert same(weights(net), base)
+
+
+def test_the_same_again_touches_nothing() -> None:
+    """The next batch of one contender does not merge its LoRAs anew; another weight does, for the layers it concerns."""
+    net = Net(torch.float32)
+    merge, one, two = Merge(net), lora(1), {"conv": lora(2)["conv"]}
+    merge.apply([(one, 1.0), (two, 1.0)])
+    written = [p._version for p in net.parameters()]
+    merge.apply([(one, 1.0), (two, 1.0)])
+    again = [p._version for p in net.parameters()]
+    merge.apply([(one, 1.0), (two, 0.5)])
+
+    assert again == written
+    names = [name for name, p in net.named_parameters()]
+    assert [n for n, p, v in zip(names, net.parameters(), written, strict=True) if p._version != v] == ["conv.weight"]
