@@ -35,8 +35,10 @@ bevy_example/target:
 	mkdir -p $(GAME_TARGET)
 	ln -s $(GAME_TARGET) $@
 
+# To cargo the game of another clone is this one, and fresh if its files are older than what was built: a touch tells them apart.
 game: | bevy_example/target  ## build the example game; about four minutes and 2.2 GB the first time
-	cd bevy_example && cargo build --locked
+	cd bevy_example && { [ "$$(cat target/built_from 2>/dev/null)" = "$$PWD" ] || touch src/main.rs; }
+	cd bevy_example && cargo build --locked && echo "$$PWD" > target/built_from
 
 game-check: game  ## the game's own lints and tests
 	cd bevy_example && cargo fmt --check && cargo clippy --locked --all-targets -- -D warnings && cargo test --locked

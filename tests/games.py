@@ -15,7 +15,9 @@ from typing import Any, Literal
 
 import httpx2
 
-BINARY = Path(__file__).parent.parent / "bevy_example/target/debug/bevy_example"
+GAME = Path(__file__).parent.parent / "bevy_example"
+BINARY = GAME / "target/debug/bevy_example"
+_BUILT_FROM = GAME / "target/built_from"  # clones share the target folder; `make game` writes whose game it holds
 Mode = Literal["assets", "offscreen"]
 _DRIVERS = ("/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d")
 
@@ -82,6 +84,8 @@ def missing(mode: Mode) -> str | None:
     """Say what this machine lacks to run the game; None if nothing."""
     if not BINARY.is_file():
         return "the example game is not built: `make game` builds it, and needs cargo"
+    if not _BUILT_FROM.is_file() or Path(_BUILT_FROM.read_text().strip()).resolve() != GAME.resolve():
+        return f"{BINARY} was built by hand or from another clone: `make game` builds this one's"
     if mode == "offscreen" and not [file for folder in _DRIVERS for file in Path(folder).glob("*.json")]:
         return "there is no Vulkan driver: install mesa-vulkan-drivers, which draws on a CPU, too"
     return None
