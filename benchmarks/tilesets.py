@@ -96,7 +96,7 @@ def main() -> None:
     renders = draw(Artist(), seeds)
     raw = [seam_ratio(render) for found in renders.values() for render in found]
     print(
-        f"Renders alone, {len(raw)}: seam {np.mean(raw):.3f} in the mean, {np.quantile(raw, 0.95):.3f} at most in 95 % of them.\n",
+        f"Renders alone, {len(raw)}: seam {np.mean(raw):.3f} in the mean, {np.quantile(raw, 0.95):.3f} at most in 95 %.\n",
         flush=True,
     )
     textures = {(*key, side): make_textures(found, side, key[1]) for key, found in renders.items() for side in SIZES}
