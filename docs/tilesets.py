@@ -26,7 +26,7 @@ from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
 
 HERE = Path(__file__).parent
-SEED = 6
+SEED = 29
 SKY, GAP = (99, 155, 255), (32, 32, 32)
 ZOOM = 3
 

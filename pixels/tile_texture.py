@@ -53,24 +53,25 @@ def fit_period(texture: Texture, side: int, seed: int) -> Texture:
 def vary(base: Texture, other: Texture, seed: int) -> Texture:
     """Another texture with the border of `base`, (n, n, 3), and the inside of `other`, of the same size and continuing too.
 
-    The inside is a piece of `other`, in the colours of `base`, from where it differs least along the line of joining but
-    clearly inside. A border of at least a pixel, an eighth of the side in larger textures, is kept to the bit.
+    The inside is a piece of `other`, in the colours of `base`, or of `base` itself if `other` is too unlike: from where it
+    differs least along the line of joining, but clearly inside. A border of at least a pixel, an eighth of the side in larger
+    textures, is kept to the bit.
     """
     side = len(base)
     keep, over = max(1, side // 8), max(2, side // 6)
-    like = match_colors(other, base)
+    sources = (match_colors(other, base), base)
     random = np.random.default_rng(seed)
-    lab, like_lab = comparable(base), comparable(like)
+    lab, labs = comparable(base), [comparable(source) for source in sources]
     ring = np.ones((side, side), dtype=np.bool_)
     ring[keep + over : side - keep - over, keep + over : side - keep - over] = False
     found = []
-    for _ in range(_TRIED):
+    for i in range(_TRIED):
         shift = (int(random.integers(side)), int(random.integers(side)))
-        away = np.linalg.norm(np.roll(like_lab, shift, (0, 1)) - lab, axis=-1)
-        found.append((float(away[ring].mean()), float(away[~ring].mean()), shift))
-    usual = float(np.median([inside for _, inside, _ in found]))
-    shift = min(f for f in found if f[1] >= _DIFFERENT * usual)[2]
-    patch = np.roll(like, shift, (0, 1))
+        away = np.linalg.norm(np.roll(labs[i % 2], shift, (0, 1)) - lab, axis=-1)
+        found.append((float(away[ring].mean()), float(away[~ring].mean()), i % 2, shift))
+    usual = float(np.median([inside for _, inside, *_ in found]))
+    _, _, which, shift = min(f for f in found if f[1] >= _DIFFERENT * usual)
+    patch = np.roll(sources[which], shift, (0, 1))
     inside = _inside(np.linalg.norm(comparable(patch) - lab, axis=-1), keep, over)
     return np.where(inside[..., None], patch, base)
 

@@ -113,7 +113,9 @@ async def generate_tileset(
     palette: PaletteArgument = None,
     name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from kind and terrains if left out.")] = None,
     seed: Annotated[int | None, Field(description="The same seed gives the same tileset; random if left out.")] = None,
-    model: Annotated[str | None, Field(description="A base model of list_models; the default one if left out.")] = None,
+    model: Annotated[
+        str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
+    ] = None,
     wait_s: WaitArgument = 45,
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
