@@ -19,7 +19,6 @@ TOO_LIKE: Final = 0.045
 """Terrains that differ by less (see `tile_texture.difference`) cannot be told apart on a map."""
 _CONTINUES: Final = 1.25
 """Up to this `seam` a picture continues well over its edges."""
-_AS_LIVELY: Final = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,22 +65,19 @@ def make_textures(renders: Sequence[Texture], side: int, seed: int) -> tuple[Tex
 
     All variants have the border of the first, and so border on each other in any order.
     """
-    main, *rest = _coherent(renders)
+    main = _main(renders)
     first = calmest(enlivened(fit_period(main, side, seed)))
-    others = [fit_period(render, side, seed + i) for i, render in enumerate(rest, start=1)]
+    others = [fit_period(render, side, seed + i) for i, render in enumerate((r for r in renders if r is not main), start=1)]
     return (first, *(vary(first, other, seed + i) for i, other in enumerate(others, start=1)))
 
 
-def _coherent(renders: Sequence[Texture]) -> list[Texture]:
-    """As many pictures of one make, the main one first.
+def _main(renders: Sequence[Texture]) -> Texture:
+    """The picture that the tile is made of: the liveliest of those that continue well.
 
-    Asked for bricks, a model draws bricks for one seed and mud for the next, and mud continues best of all. So the main picture
-    is the liveliest of those that continue well, and what is not about as lively gives way to it: bricks in mud are rubble.
+    Asked for bricks, a model draws bricks for one seed and mud for the next, and mud continues best of all.
     """
     well = [render for render in renders if seam(render) <= _CONTINUES] or [min(renders, key=seam)]
-    main = max(well, key=liveliness)
-    like = [r if liveliness(main) / _AS_LIVELY <= liveliness(r) <= liveliness(main) * _AS_LIVELY else main for r in renders]
-    return [main, *(other for render, other in zip(renders, like, strict=True) if render is not main)]
+    return max(well, key=liveliness)
 
 
 def make_tileset(
