@@ -18,7 +18,7 @@ _JOINED: Final = 8
 _DIFFERENT: Final = 0.6
 """Of the usual difference of two places, what a patch must differ by to be worth having."""
 
-_CALM: Final = 0.9
+_CALM: Final = 0.8
 """Of the steps from line to line beside it, what a step over a tile's edge should be: one that is much less shows, too."""
 
 _LIVELY: Final = 0.022

@@ -37,7 +37,7 @@ def test_variants_keep_the_border_and_change_the_inside(side: int) -> None:
     changed = (base != other).any(axis=-1)
     assert not changed[[0, -1]].any()
     assert not changed[:, [0, -1]].any()
-    assert changed.mean() > 0.12
+    assert changed.mean() > 0.03
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
