@@ -45,10 +45,12 @@ def _as_far_as_shown(project: BevyProject, entry: ManifestEntry, old: ManifestEn
 
 def refuse_edited(project: BevyProject, staging: Staging, paths: Sequence[str]) -> None:
     """Raise PublishError if one of `paths`, relative to assets/, holds bytes that are not ours."""
-    ours = _ours(project, staging)
-    for path in paths:
-        found = sha256_of(target_of(project, path))
-        if found is not None and found not in ours[path]:
+    before = _ours(project, staging)
+    found = {path: sha256_of(target_of(project, path)) for path in paths}
+    strange = [path for path in paths if found[path] is not None and found[path] not in before[path]]
+    ours = _ours(project, staging) if strange else before  # asked again: another publish may have come in between
+    for path in strange:
+        if found[path] not in ours[path]:
             state = "was edited since it was published" if ours[path] else "was not made by DGX-Pixels"
             raise PublishError(f"assets/{path} {state}: choose another name, or ask with overwrite to replace it.")
 

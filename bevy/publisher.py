@@ -193,7 +193,8 @@ def _settings(project: BevyProject) -> ProjectSettings:
 
 def _with_meta(project: BevyProject, staging: Staging, item: PublishItem) -> PublishItem:
     path = item.entry.path + META
-    if not is_ours(project, staging, path):
+    ours = is_ours(project, staging, path) or sha256_of(target_of(project, path)) == sha256(NEAREST_META)
+    if not ours:
         return item  # the user's own settings of the image stay
     return replace(item, sidecars=(*item.sidecars, Sidecar(path, NEAREST_META)))
 

@@ -1,7 +1,7 @@
 """What an agent does with two MCP servers: bevy_brp_mcp runs the game and looks at it, DGX-Pixels draws into it.
 
 Launch, draw a sprite, look, draw it anew under the same name, look: the picture has changed, and nothing else; shut down.
-`make agent-loop` builds what it needs (bevy_brp_mcp alone takes half an hour) and runs it:
+`make agent-loop` builds what it needs (bevy_brp_mcp alone takes long) and runs it:
 
     .venv/bin/python bevy_example/agent_loop.py /path/to/bevy_brp_mcp
 """

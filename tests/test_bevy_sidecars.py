@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from publishing import POTION, TILES, item, png, staged, tileset
 
+from dgx_pixels.bevy import ledger
 from dgx_pixels.bevy.items import NEAREST_META
 from dgx_pixels.bevy.manifest import MANIFEST_PATH, Atlas, read_manifest
 from dgx_pixels.bevy.project import BevyProject
@@ -192,6 +193,29 @@ def test_a_meta_file_that_the_user_wrote_stays(project: BevyProject, publisher: 
     publisher.publish(project, [item(2)], overwrite=True)
     assert (project.assets / META).read_text() == "mine"
     assert read_manifest(project).assets[0].files == ()
+
+
+def test_a_meta_file_that_a_killed_publish_left_is_still_ours(project: BevyProject, publisher: Publisher) -> None:
+    """Cut off before its picture was shown, it is taken up by the next publish, not taken for the user's."""
+    publisher.write_settings(project, ProjectSettings(meta=True))
+    (project.assets / "sprites").mkdir()
+    (project.assets / META).write_bytes(NEAREST_META)
+    publisher.publish(project, [item()])
+    assert [file.path for file in read_manifest(project).assets[0].files] == [META]
+
+
+def test_a_publish_in_between_is_no_edit(project: BevyProject, publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks for edits while another publish shows its picture finds ours, not a stranger's."""
+    publisher.publish(project, [item()])
+    hashed = ledger.sha256_of
+
+    def late(path: Path) -> str | None:
+        monkeypatch.setattr(ledger, "sha256_of", hashed)
+        publisher.publish(project, [item(2)])
+        return hashed(path)
+
+    monkeypatch.setattr(ledger, "sha256_of", late)
+    publisher.refuse_edited(project, [POTION], overwrite=False)
 
 
 @pytest.mark.parametrize("place", ["manifests/tile_grass.tsx", "tiles"])

@@ -94,6 +94,19 @@ async def test_another_game_can_have_it_too(server: FastMCP[Any], make_game: Cal
         assert "no asset" in await refusal(client, asset=PATH, project=str(make_game("third")))
 
 
+async def test_it_takes_no_other_assets_place_unasked(server: FastMCP[Any], make_game: Callable[[str], Path]) -> None:
+    """Where the other game has an asset of its own at that path, that one stays until overwrite."""
+    other = make_game("other")
+    async with Client(server) as client:
+        asset = await two_versions(client)
+        await client.call_tool("generate_sprite", {**QUICK, "seed": 9, "project": str(other)})
+        before = (other / "assets" / PATH).read_bytes()
+        assert "another asset" in await refusal(client, asset=asset, project=str(other))
+        assert (other / "assets" / PATH).read_bytes() == before
+        await client.call_tool("publish_asset", {"asset": asset, "project": str(other), "overwrite": True})
+        assert (other / "assets" / PATH).read_bytes() != before
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -45,6 +45,8 @@ async def publish_asset(
         raise ToolError("There is no Bevy project to publish into: give `project`, the folder with its Cargo.toml.")
     try:
         made = await _found(services, bevy, asset, version)
+        if not overwrite:
+            await _refuse_anothers_place(services, bevy, made)
         (answer,) = await publish(services, bevy, [made], wanted=True, overwrite=overwrite)
     except (LibraryError, PublishError, RequestError) as error:
         raise ToolError(str(error)) from error
@@ -52,6 +54,13 @@ async def publish_asset(
     text = f"Published {answer.file} ({answer.width}x{answer.height}, version {answer.version}). {following}"
     said = PublishAnswer(asset=answer, next=following)
     return ToolResult(content=[TextContent(type="text", text=text)], structured_content=said.model_dump(mode="json"))
+
+
+async def _refuse_anothers_place(services: Services, project: BevyProject, made: Finished) -> None:
+    """Raise RequestError if the project has another asset at this path, which would be gone from the game."""
+    there = await services.library.at_path(str(project.root), made.asset.path)
+    if there is not None and there != made.asset.id and (project.assets / made.asset.path).exists():
+        raise RequestError(f"{made.asset.path} is another asset of this project ({there}): ask with overwrite to replace it.")
 
 
 async def _found(services: Services, project: BevyProject, asset: str, version: int | None) -> Finished:
