@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dgx_pixels.models.digest import MEMORY, Digests
+from dgx_pixels.models.entries import Vae
 from dgx_pixels.models.header import ModelError, read_header
 
 EMBEDDED = "tiny-sdxl"
@@ -44,6 +45,8 @@ class BaseModel:
     """The infix of a folder's weight files, "fp16" in `model.fp16.safetensors`; None for plain names."""
     parts: tuple[str, ...] = PARTS
     """Which of a pipeline's parts its weights hold: a checkpoint of a UNet alone borrows the others."""
+    vae: Vae | None = None
+    """A VAE that stands in for its own."""
     lender: BaseModel | None = None
     """The base model whose parts it borrows, if it lacks some and there is one."""
     v_prediction: bool = False

@@ -30,6 +30,8 @@ __all__ = [
 
 PRODUCTION = "sdxl"
 """The base model that is the default as soon as its weights are there."""
+SAFE_VAE = "sdxl-vae-fp16-fix"
+"""The VAE that stands in for the production model's own, whose numbers leave the range of 16 bits."""
 
 Entry = TypeVar("Entry", BaseModel, Lora, Vae)
 
@@ -84,9 +86,15 @@ class Catalogue:
         bases = self.bases()
         if model is None:
             ours = (b for b in bases if b.id == PRODUCTION and b.folder.is_relative_to(self.folder) and _is_whole(b))
-            return next(ours, bases[0])
-        found = _named(bases, model, "model", self.folder / "checkpoints")
-        return found if set(found.parts) == set(PARTS) else replace(found, lender=_lender(found, bases))
+            found = next(ours, bases[0])
+        else:
+            found = _named(bases, model, "model", self.folder / "checkpoints")
+        if set(found.parts) != set(PARTS):
+            return replace(found, lender=_lender(found, bases))
+        return replace(found, vae=self._safe_vae()) if found.id == PRODUCTION else found
+
+    def _safe_vae(self) -> Vae | None:
+        return next((vae for vae in self.vaes() if vae.id == SAFE_VAE and vae.problem is None), None)
 
     def lora(self, lora: str) -> Lora:
         """The LoRA of this id. Raises ModelError, which names the ids there are, if there is none of that id."""

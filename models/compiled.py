@@ -31,6 +31,8 @@ class Shape:
     width: int
     sampler: Sampler
     """Samplers differ in the type of their time steps."""
+    reference: bool
+    """Latents that begin with a picture lie otherwise in memory than those that begin with noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class CompiledUnet:
     """
 
     def __init__(self, unet: UNet2DConditionModel, backend: str | Callable[..., Any] = "inductor") -> None:
-        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _MOST_SHAPES)
+        _allow_many_graphs()
         shared = {id(t): t for t in (*unet.parameters(), *unet.buffers())}
         self.unet: UNet2DConditionModel = copy.deepcopy(unet, shared)
         self.unet.compile(fullgraph=True, dynamic=False, backend=backend)
@@ -62,6 +64,10 @@ class CompiledUnet:
     def ready(self, shape: Shape) -> bool:
         """Whether the shape's graph is there."""
         return shape in self._ready
+
+    def known(self, shape: Shape) -> bool:
+        """Whether the shape was wanted before, or can never be had."""
+        return self._broken or shape in self._done
 
     def coming(self, shape: Shape) -> bool:
         """Whether the shape's graph is wanted and not made yet."""
@@ -89,6 +95,7 @@ class CompiledUnet:
         self._queue.put(None)
 
     def _work(self) -> None:
+        _allow_many_graphs()
         while (item := self._queue.get()) is not None:
             shape, call = item
             try:
@@ -101,6 +108,11 @@ class CompiledUnet:
                 self._broken = True
             finally:
                 self._done[shape].set()
+
+
+def _allow_many_graphs() -> None:
+    """Let this thread have a graph for each shape: torch stops at eight, and holds its settings for each thread apart."""
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _MOST_SHAPES)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,10 @@ def denoise(loaded: Loaded, requests: Sequence[RenderRequest], encoders: Hashabl
     """
     first = requests[0]
     shapes = _shapes(first, len(requests))
+    if first.graph == "compiled" and first.wrap == "none" and not _known(loaded, shapes):
+        denoise(
+            loaded, [replace(r, graph="eager") for r in requests], encoders, tell
+        )  # drawn once, to see what is to be compiled
     graph = _graph(loaded, first, shapes, tell)
     with torch.inference_mode(), ExitStack() as wrapped:
         run = _Run(loaded, first, tell, wrapped)
@@ -97,7 +102,12 @@ def _shapes(request: RenderRequest, batch: int) -> list[Shape]:
     schedule = request.schedule
     guided = schedule.guided_steps
     rows = [2 * batch] * (guided > 0) + [batch] * (guided < schedule.steps)
-    return [Shape(n, request.height, request.width, schedule.sampler) for n in rows]
+    begun = request.reference is not None
+    return [Shape(n, request.height, request.width, schedule.sampler, begun) for n in rows]
+
+
+def _known(loaded: Loaded, shapes: Sequence[Shape]) -> bool:
+    return loaded.compiled is None or all(loaded.compiled.known(shape) for shape in shapes)
 
 
 def _graph(loaded: Loaded, request: RenderRequest, shapes: Sequence[Shape], tell: Tell) -> Graph:

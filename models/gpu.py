@@ -66,6 +66,10 @@ P_co = TypeVar("P_co", covariant=True)
 class Engine(Protocol[R_contra, P_co]):
     """What the thread owns."""
 
+    @property
+    def can_hang(self) -> bool:
+        """Whether long silence means that it hangs."""
+
     def draw(self, requests: Sequence[R_contra], tell: Tell) -> Sequence[P_co | Exception]:
         """Draw requests of one key; for each its picture, or why it has none."""
 
@@ -127,8 +131,9 @@ class GpuThread(Generic[R, P]):
 
     @property
     def silent_s(self) -> float:
-        """Seconds since the thread last made a step; 0 while it has nothing to do."""
-        return time.monotonic() - self._beat if self._running else 0.0
+        """Seconds since the thread last made a step; 0 while it has nothing to do, or works where silence means nothing."""
+        may_hang = self._engine is None or self._engine.can_hang
+        return time.monotonic() - self._beat if self._running and may_hang else 0.0
 
     async def draw(self, request: R, watch: Watcher | None = None) -> P:
         """Draw one picture, together with others where that is possible; `watch` is told of its steps.

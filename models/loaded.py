@@ -18,7 +18,7 @@ from dgx_pixels.models.catalogue import BaseModel, Lora, ModelError, check_weigh
 from dgx_pixels.models.compiled import CompiledUnet
 from dgx_pixels.models.embeddings import PromptCache
 from dgx_pixels.models.latent_preview import LatentPreview
-from dgx_pixels.models.load import load_pipeline
+from dgx_pixels.models.load import load_pipeline, load_vae
 from dgx_pixels.models.lora_file import LoraError, LoraLayer, read_lora
 from dgx_pixels.models.memory import cap, floor_bytes, free_bytes, give_back, in_words, kind
 from dgx_pixels.models.merge import Merge
@@ -175,6 +175,10 @@ class Shelf:
     def _load(self, base: BaseModel, digests: dict[str, str], beat: Callable[[], None]) -> Loaded:
         lender = self.get(base.lender, beat) if base.lender is not None else None
         lent = {part: getattr(lender.pipeline, part) for part in _SHARED if part not in base.parts} if lender is not None else {}
+        if lender is not None:
+            self._make_room(base)  # the lender has taken some
+        if base.vae is not None:
+            lent["vae"] = load_vae(base.vae, self._dtype)
         pipeline = load_pipeline(base, self._dtype, shared=lent)
         beat()
         shared = {part: self._share(pipeline, part) for part in _SHARED}
@@ -206,6 +210,9 @@ class Shelf:
 
 def _digests(base: BaseModel) -> dict[str, str]:
     """SHA-256 of every weight file that it draws with, borrowed ones under their lender's id."""
+    if base.vae is not None:
+        own = {name: digest for name, digest in weights_sha256(base).items() if not name.startswith("vae/")}
+        return own | {base.vae.id: base.vae.sha256()}
     lent = weights_sha256(base.lender) if base.lender is not None else {}
     return weights_sha256(base) | {f"{base.lender.id}/{name}": digest for name, digest in lent.items() if base.lender}
 

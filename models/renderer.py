@@ -13,7 +13,7 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
-from dgx_pixels.models.catalogue import EMBEDDED, ModelError
+from dgx_pixels.models.catalogue import EMBEDDED, BaseModel, ModelError
 from dgx_pixels.models.decode import decode, tiled
 from dgx_pixels.models.denoise import denoise
 from dgx_pixels.models.gpu import GpuLostError, Preview, Tell, WorkCancelledError
@@ -40,8 +40,18 @@ class Renderer:
             library.utils.logging.disable_progress_bar()
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise ModelError(f"The device {device} is asked for, but torch finds none: see `dgx-pixels doctor`, or use cpu.")
-        self.device = torch.device(device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+        self.device = _device(device)
         self.shelf = Shelf(self.device, compiles=self.device.type == "cuda" if compiles is None else compiles)
+
+    @property
+    def can_hang(self) -> bool:
+        """Whether long silence means that the device hangs; a CPU may just be slow: minutes for a step of a full-size model."""
+        return self.device.type == "cuda"
+
+    def settle(self) -> None:
+        """Wait until the device has done what it was told to."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
     def draw(self, requests: Sequence[RenderRequest], tell: Tell) -> list[Outcome]:
         """Draw requests of one key, at most its `most`, as one batch; each gets its picture, or why it has none.
@@ -51,6 +61,7 @@ class Renderer:
         """
         first = requests[0]
         shape = first.batch or batch_for(len(requests))
+        self._load(first.contender.base, tell)
         made: list[Outcome] = []
         while len(made) < len(requests):
             part = requests[len(made) : len(made) + shape]
@@ -66,6 +77,22 @@ class Renderer:
             elif not self.shelf.make_room(keep=first.contender.base):
                 return [*made, *[ModelError(self._too_large(first))] * (len(requests) - len(made))]
         return made
+
+    def _load(self, base: BaseModel, tell: Tell) -> None:
+        """Have the model in memory before any batch: a smaller one would not help it."""
+        while True:
+            try:
+                self.shelf.get(base, beat=lambda: _beat(tell))
+            except Exception as error:
+                _sort_out(error)
+            else:
+                return
+            self._clean()
+            if not self.shelf.make_room(keep=base):
+                raise ModelError(
+                    f"There is not enough memory to load {base.id}: {in_words(max(0, free_bytes(self.device)))} can be taken. "
+                    "Close other programs, or use a smaller model."
+                )
 
     def _clean(self) -> None:
         gc.collect()
@@ -133,6 +160,14 @@ class Renderer:
         }
 
 
+def _device(name: str) -> torch.device:
+    """The device of this name, CUDA ones with their number, since parts of torch take no other."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    return torch.device("cuda", torch.cuda.current_device()) if device.type == "cuda" and device.index is None else device
+
+
 def _tell_of(tell: Tell, before: int, count: int, of: int) -> Tell:
     """Tell of so many of the requests: they alone have a preview, and their steps are a part of all."""
 
@@ -153,6 +188,8 @@ def _beat(tell: Tell) -> None:
 def _sort_out(error: Exception) -> None:
     """Return if memory ran out; raises GpuLostError if the GPU is lost, and the error itself if it is something else."""
     cause = error.__cause__ if isinstance(error, ModelError) and error.__cause__ is not None else error
+    if "no kernel image" in str(cause):
+        raise ModelError("This torch was not built for this GPU: see `dgx-pixels doctor`, or use cpu.") from error
     if is_lost(cause):
         raise GpuLostError(f"The GPU's context is lost ({_first_line(cause)}).") from error
     if not is_out_of_memory(cause):

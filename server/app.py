@@ -104,7 +104,7 @@ async def try_library(settings: Settings) -> None:
 def _renderer(settings: Settings) -> Renderer:
     from dgx_pixels.models.renderer import Renderer  # here, on the GPU thread, torch is imported for the first time
 
-    return Renderer(settings.device, compiles={"auto": None, "on": True, "off": False}[settings.compile])
+    return Renderer(settings.device, compiles=settings.compiles)
 
 
 def owners(settings: Settings, activity: Activity, role: Role) -> Lifespan:

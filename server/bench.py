@@ -153,6 +153,7 @@ def _warm_up(renderer: Renderer, request: RenderRequest) -> None:
 def _picture(ask: Ask, renderer: Renderer, request: RenderRequest) -> Picture:
     base = ask.base
     renderer.shelf.get(base).use(request.contender.loras)  # profiles take turns here, and a swap is no part of a sprite
+    renderer.settle()
     began = time.perf_counter()
     render = _draw(renderer, request)
     drawn = time.perf_counter()

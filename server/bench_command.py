@@ -41,12 +41,11 @@ def run_bench(settings: Settings, arguments: argparse.Namespace) -> int:
         asked.base.check_size(width, height)
         contenders = {profile: for_profile(catalogue, asked, profile) for profile in profiles}
         ask = Ask(contenders, _prompts(arguments.prompts), _count(arguments.count), width, height)
-        compiles = {"auto": None, "on": True, "off": False}[settings.compile]
         folder = _folder(settings.home)
         notes = _notes(settings)
         for note in notes:
             print(f"dgx-pixels: {note}", file=sys.stderr)
-        bench = measure(ask, settings.device, compiles=compiles, say=_say)
+        bench = measure(ask, settings.device, compiles=settings.compiles, say=_say)
         _say("")
     except (ModelError, RequestError, GpuLostError) as error:
         raise ToolError(str(error)) from error

@@ -74,6 +74,7 @@ async def _start(settings: Settings) -> int:
         "--home", str(settings.home), "--host", settings.host, "--port", str(settings.port),
         "--idle-minutes", str(settings.idle_minutes), "--device", settings.device,
         "--compile", settings.compile, "--hang-minutes", str(settings.hang_minutes),
+        "--hf-cache", str(settings.hf_cache),
         "--brp-port", str(settings.brp_port), "--reload-wait-s", str(settings.reload_wait_s),
         "--read-roots", os.pathsep.join(map(str, settings.read_roots)),
     ]  # fmt: skip

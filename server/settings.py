@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     """How long a publish waits for the running game to show it; 0 asks no game."""
 
     @property
+    def compiles(self) -> bool | None:
+        """Whether the UNet is compiled; None leaves it to the device."""
+        return {"auto": None, "on": True, "off": False}[self.compile]
+
+    @property
     def url(self) -> str:
         """Where the server answers MCP over HTTP."""
         return f"http://{self.host}:{self.port}/mcp"

@@ -6,16 +6,10 @@ import argparse
 import asyncio
 import logging
 import time
-from typing import Any
 
-from fastmcp.exceptions import ToolError
-
-from dgx_pixels.server.app import build, default_project, try_library
-from dgx_pixels.server.connect import transport
-from dgx_pixels.server.find import NoServerError, running
+from dgx_pixels.server.asking import ask
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.server.tool_calls import call_to_the_end, palette_of_file, print_answer
-from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.server.tool_calls import palette_of_file, print_answer
 
 _ARGUMENTS = (
     "prompt", "name", "category", "size", "variants", "colors", "palette", "transparent", "negative_prompt", "seed",
@@ -31,20 +25,5 @@ def run_sprite(settings: Settings, arguments: argparse.Namespace) -> int:
     if "palette" in asked:
         asked["palette"] = palette_of_file(asked["palette"])
     started = time.monotonic()
-    answer = asyncio.run(_draw(settings, asked))
+    answer = asyncio.run(ask(settings, "generate_sprite", asked))
     return print_answer(answer, time.monotonic() - started, as_json=arguments.json)
-
-
-async def _draw(settings: Settings, asked: dict[str, Any]) -> JobAnswer:
-    project = default_project(settings)
-    arguments = asked | ({"project": str(project)} if project is not None else {})
-    if (server := await running(settings)) is not None:
-        try:
-            return await call_to_the_end(transport(settings, project), "generate_sprite", arguments)
-        except Exception as error:
-            if isinstance(error, ToolError) or await running(settings) == server:
-                raise
-            ended = f"The server on port {settings.port} ended before it had answered: its log says why."
-            raise NoServerError(f"{ended} The next one does what was asked.") from error
-    await try_library(settings)
-    return await call_to_the_end(build(settings)[0], "generate_sprite", arguments)

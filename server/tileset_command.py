@@ -6,14 +6,10 @@ import argparse
 import asyncio
 import logging
 import time
-from typing import Any
 
-from dgx_pixels.server.app import build, default_project, try_library
-from dgx_pixels.server.connect import transport
-from dgx_pixels.server.find import is_running
+from dgx_pixels.server.asking import ask
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.server.tool_calls import call_to_the_end, palette_of_file, print_answer
-from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.server.tool_calls import palette_of_file, print_answer
 
 _ARGUMENTS = (
     "terrains", "kind", "tile_size", "variants", "transition", "pairs", "colors", "palette", "name", "seed", "model", "publish",
@@ -28,7 +24,7 @@ def run_tileset(settings: Settings, arguments: argparse.Namespace) -> int:
     if "palette" in asked:
         asked["palette"] = palette_of_file(asked["palette"])
     started = time.monotonic()
-    answer = asyncio.run(_draw(settings, asked))
+    answer = asyncio.run(ask(settings, "generate_tileset", asked))
     found = answer.result.tileset if answer.result is not None else None
     if found is not None and not arguments.json:
         print(
@@ -36,12 +32,3 @@ def run_tileset(settings: Settings, arguments: argparse.Namespace) -> int:
             f"{found.mean_seam:.2f} times as much as insides."
         )
     return print_answer(answer, time.monotonic() - started, as_json=arguments.json)
-
-
-async def _draw(settings: Settings, asked: dict[str, Any]) -> JobAnswer:
-    project = default_project(settings)
-    arguments = asked | ({"project": str(project)} if project is not None else {})
-    if await is_running(settings):
-        return await call_to_the_end(transport(settings, project), "generate_tileset", arguments)
-    await try_library(settings)
-    return await call_to_the_end(build(settings)[0], "generate_tileset", arguments)

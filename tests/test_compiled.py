@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ from numpy.typing import NDArray
 from torch._dynamo.utils import counters
 
 from dgx_pixels.models.catalogue import embedded
-from dgx_pixels.models.compiled import CompiledUnet
+from dgx_pixels.models.compiled import Call, CompiledUnet, Shape
 from dgx_pixels.models.contender import Contender
 from dgx_pixels.models.profiles import Schedule
-from dgx_pixels.models.render import Graph, Render, RenderRequest
+from dgx_pixels.models.render import Graph, Reference, Render, RenderRequest
 from dgx_pixels.models.renderer import Renderer
 
 HALF_GUIDED = Schedule("dpmpp_2m", 4, 3.0, guided=0.5)
@@ -55,6 +56,50 @@ def test_the_first_picture_does_not_wait_and_the_later_ones_are_compiled(rendere
     assert np.array_equal(first.pixels, old.pixels)
     assert far(first.pixels, later.pixels) <= 2
     assert counters["stats"]["unique_graphs"] == 2
+
+
+@pytest.mark.slow
+def test_a_replay_in_a_new_process_waits_for_its_graph(renderer: Renderer) -> None:
+    """Nobody has drawn in this shape before: it is drawn once to see what is to be compiled, then again, compiled."""
+    assert draw(renderer, graph="compiled").graph == "compiled"
+
+
+@pytest.mark.slow
+def test_a_reference_never_compiles_on_the_drawing_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its latents lie otherwise in memory: it has graphs of its own, made beside the drawing as all are."""
+    threads: list[str] = []
+
+    def backend(graph: torch.fx.GraphModule, _: list[torch.Tensor]) -> Any:  # noqa: ANN401  # what dynamo calls
+        threads.append(threading.current_thread().name)
+        return graph.forward
+
+    monkeypatch.setattr("dgx_pixels.models.loaded.CompiledUnet", lambda unet: CompiledUnet(unet, backend))
+    torch._dynamo.reset()
+    renderer = Renderer("cpu", compiles=True)
+    picture = draw(renderer, graph="compiled").pixels
+    first = draw(renderer, reference=Reference(picture, 0.9))
+    later = draw(renderer, reference=Reference(picture, 0.9), graph="compiled")
+
+    assert [first.graph, later.graph] == ["eager", "compiled"]
+    assert set(threads) == {"compile"}
+
+
+@pytest.mark.slow
+def test_there_are_graphs_for_more_shapes_than_torch_makes_by_itself() -> None:
+    """Torch stops at eight; five batch shapes at two sizes are ten."""
+    torch._dynamo.reset()
+    unet = Renderer("cpu").shelf.get(embedded()).pipeline.unet
+    compiled = CompiledUnet(unet, "eager")
+    more = {"text_embeds": torch.zeros(1, 160), "time_ids": torch.zeros(1, 6)}
+    shapes = [Shape(1, 2 * n, 8, "euler", reference=False) for n in range(1, 11)]
+    for shape in shapes:
+        call = Call(
+            (torch.zeros(1, 12, shape.height, 8), 500, torch.zeros(1, 32, 288)), {"added_cond_kwargs": more, "return_dict": False}
+        )
+        compiled.want(shape, call)
+
+    assert all(compiled.wait(shape, 60) for shape in shapes)
+    compiled.close()
 
 
 @pytest.mark.slow

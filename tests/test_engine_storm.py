@@ -199,6 +199,7 @@ async def test_in_a_storm_every_good_request_is_right_and_every_bad_one_told(
 ) -> None:
     """50 cancels, 20 times out of memory, 10 corrupt LoRAs: pixels as drawn alone, clear errors, no thread left, memory flat."""
     print(f"the storm's seed is {SEED}")
+    before = set(threading.enumerate())
     chance = random.Random(SEED)
     models = settings.home / "models"
     write_loras(models / "loras")
@@ -231,6 +232,7 @@ async def test_in_a_storm_every_good_request_is_right_and_every_bad_one_told(
     assert storm.told["good"] >= ROUNDS * GOOD
     assert storm.told["cancelled"] > ROUNDS * CANCELS // 2  # the others were answered before
     assert (storm.told["too large"], storm.told["corrupt"]) == (ROUNDS * TOO_LARGE, ROUNDS * CORRUPT)
-    assert {t.name for t in threading.enumerate()}.isdisjoint({"gpu", "hang watch", "compile"})
+    left = {t for t in threading.enumerate() if t.name in ("gpu", "hang watch", "compile")}
+    assert left <= before
     assert not [t for t in threading.enumerate() if t.name.startswith("pictures")]
     assert held[1] < held[0] * 1.02 + 1_000_000

@@ -121,6 +121,20 @@ def test_vaes_load_in_both_layouts(catalogue: Catalogue, pipeline: StableDiffusi
         assert all(torch.equal(loaded[name], value) for name, value in pipeline.vae.state_dict().items())
 
 
+def test_the_safe_vae_stands_in_for_the_production_models_own(catalogue: Catalogue) -> None:
+    """Where it lies beside sdxl, sdxl draws with it, asked for or not; other models keep theirs."""
+    shutil.copytree(embedded().folder, catalogue.folder / "checkpoints/sdxl")
+    assert catalogue.get("sdxl").vae is None
+    vae = catalogue.vaes()[0].file
+    vae.rename(vae.with_name("sdxl-vae-fp16-fix.safetensors"))
+
+    for name in ("sdxl", None):
+        found = catalogue.get(name).vae
+        assert found is not None
+        assert found.id == "sdxl-vae-fp16-fix"
+    assert catalogue.get("single").vae is None
+
+
 def test_what_cannot_be_loaded_says_why(catalogue: Catalogue, tmp_path: Path) -> None:
     """A refused model its reason, a damaged one its file, one that fits no configuration that it could not be loaded."""
     with pytest.raises(ModelError, match="the reason"):

@@ -90,12 +90,17 @@ def test_on_unified_memory_torch_is_held_to_the_floor(
 ) -> None:
     """The system's MemAvailable less 16 GiB, beside what torch has already, is all that torch may take of the whole."""
     told: list[float] = []
-    gpu = torch.device("cuda")
+    gpu = torch.device("cuda", 0)
     monkeypatch.setattr(memory, "kind", lambda _: "unified")
+
+    def held_to(share: float, device: torch.device) -> None:
+        assert device.index is not None  # torch's own refuses a device without its number
+        told.append(share)
+
     for name, value in (("memory_reserved", 6e9), ("memory_allocated", 5e9)):
         monkeypatch.setattr(torch.cuda, name, lambda _, value=value: int(value))
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: type("GB10", (), {"total_memory": 130e9}))
-    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda share, _: told.append(share))
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", held_to)
     floor = 16 * 1024**3
     for gigabytes in (60, 10, 1000):
         available(gigabytes * 1.024)
@@ -104,6 +109,15 @@ def test_on_unified_memory_torch_is_held_to_the_floor(
     assert memory.floor_bytes(gpu) == floor
     assert told[0] == pytest.approx((60e9 * 1.024**2 + 6e9 - floor) / 130e9, rel=1e-3)
     assert told[1:] == [pytest.approx(5e9 / 130e9), 1]
+
+
+@pytest.mark.parametrize("name", ["auto", "cuda", "cuda:1"])
+def test_a_gpu_has_its_number(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Whatever the setting says, since parts of torch refuse a device without one."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+
+    assert Renderer(name).device == torch.device("cuda", 1 if name == "cuda:1" else 0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,33 @@
+"""How a command calls a tool that draws: in the running server if there is one, else in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmcp.exceptions import ToolError
+
+from dgx_pixels.server.app import build, default_project, try_library
+from dgx_pixels.server.connect import transport
+from dgx_pixels.server.find import NoServerError, running
+from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.tool_calls import call_to_the_end
+from dgx_pixels.tools.answers import JobAnswer
+
+
+async def ask(settings: Settings, tool: str, asked: dict[str, Any]) -> JobAnswer:
+    """Call a generating tool for the project of these settings, and wait until its job has ended.
+
+    Raises ToolError with one sentence, and NoServerError if the server ended in between.
+    """
+    project = default_project(settings)
+    arguments = asked | ({"project": str(project)} if project is not None else {})
+    if (server := await running(settings)) is not None:
+        try:
+            return await call_to_the_end(transport(settings, project), tool, arguments)
+        except Exception as error:
+            if isinstance(error, ToolError) or await running(settings) == server:
+                raise
+            ended = f"The server on port {settings.port} ended before it had answered: its log says why."
+            raise NoServerError(f"{ended} The next one does what was asked.") from error
+    await try_library(settings)
+    return await call_to_the_end(build(settings)[0], tool, arguments)
