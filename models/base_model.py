@@ -13,6 +13,8 @@ from dgx_pixels.models.header import ModelError, read_header
 EMBEDDED = "tiny-sdxl"
 _EMBEDDED_FOLDER = Path(__file__).parent / "tiny_sdxl"
 PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
+HALVED_AWAY = 32
+"""Pixels of a render that SDXL's coarsest level sees as one: its VAE halves three times, its UNet twice."""
 SIZES = (16, 24, 32, 48, 64, 96, 128)
 """Sides of sprites in pixels; a model draws some of them."""
 
@@ -72,9 +74,15 @@ class BaseModel:
                 f"ask for {sizes}, or for another model (list_models shows which sizes each one draws)."
             )
 
-    def render_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height in pixels of the render for a sprite of this size: a whole number of pixels per cell."""
-        cell = self.render_side // max(width, height)
+    def render_size(self, width: int, height: int, *, wrapped: bool = False) -> tuple[int, int]:
+        """Width and height in pixels of the render for a sprite of this size: a whole number of pixels per cell.
+
+        If it is to be `wrapped`, they are multiples of what the VAE and the UNet halve away, where any cell has such ones: a
+        ring of an odd length cannot be halved, and its edges would not fit.
+        """
+        most = self.render_side // max(width, height)
+        even = (c for c in range(most, 0, -1) if width * c % HALVED_AWAY == height * c % HALVED_AWAY == 0)
+        cell = next(even, most) if wrapped else most
         return width * cell, height * cell
 
     def weight_files(self) -> list[Path]:

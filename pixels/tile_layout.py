@@ -75,11 +75,13 @@ def make_layout(kind: Kind, terrains: int, variants: int, pairs: Sequence[Pair] 
     - dualgrid15: as wang16, but on clear ground: the lowest terrain alone, and 15 tiles for each other terrain.
     - sidescroller: solid ground in clear air: the 47 of a blob.
 
-    Raises ValueError for a kind or number of terrains that there is no layout for.
+    Raises ValueError for a kind or number of terrains that there is no layout for, or a pair whose upper terrain is the lower.
     """
     fewest = 2 if kind in ("wang16", "blob47") else 1
     if kind not in SHAPES or terrains < fewest or variants < 1:
         raise ValueError(f"There is no {kind} set of {terrains} terrains in {variants} variants.")
+    if any(upper <= lower for upper, lower in pairs or ()):
+        raise ValueError(f"The pairs {pairs} must each name the upper terrain, the higher number, first.")
     asked = tuple(pairs) if pairs is not None and kind in ("wang16", "blob47") else _all_pairs(kind, terrains)
     patterns = list(dict.fromkeys(_patterns(kind, terrains, asked)))
     lone = [Tile(cells).terrain for cells in patterns if Tile(cells).terrain is not None]

@@ -19,7 +19,11 @@ _COVER: Final = 0.3
 """Of a tile's side: how deep a sidescroller's surface is."""
 _WAVES: Final = 4  # along a side at most: more, as high as these, would break into islands
 _ROUNDS: Final = 4
+_ROOMY: Final = 16
+"""Side of a tile, in pixels, from which on a blob has room for a dither on both sides of its line."""
 _BAYER: Final = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])  # Bayer 1973
+_BAYER_NARROW: Final = np.roll(_BAYER, (2, 1), (0, 1))
+"""For bands no wider than the table: of its 16 places, the one from which it steps least over the edges of 8 px tiles."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +55,10 @@ def edge_shape(kind: Kind, side: int, transition: Transition, seed: int) -> Edge
         raise ValueError(f"A tile of {side} px cannot be halved: its side must be even, and at least 8.")
     dither = max(3, side // 4) if transition == "soft" else 0
     amplitude = 0.0 if transition == "hard" else 0.5 if side < 12 else 0.09 * side + 0.4
-    across = max(side // 5, BAND + -(-dither // 2))
+    if kind == "blob47" and side < _ROOMY:
+        dither = min(dither, 2)
+    reach = -(-dither // 2) if side >= _ROOMY else 0  # how far the dither comes out over the line
+    across = max(side // 5, BAND + reach)
     crossings = (side // 2,) if SHAPES[kind] == 2 else (across + 1, side - across - 1)
     waver = _straight_over_edges(_waver(side, seed, 5 if SHAPES[kind] == 2 else 8), crossings)
     surface = np.rint(max(2, round(_COVER * side)) + amplitude * waver[side // 2]).astype(np.intp)
@@ -60,10 +67,11 @@ def edge_shape(kind: Kind, side: int, transition: Transition, seed: int) -> Edge
         return EdgeShape(side, 0, radius, 0, amplitude * waver, dither, surface)
     if kind == "sidescroller":  # what one stands on ends where its tile does
         return EdgeShape(side, 0, max(1, side // 7), 0, np.zeros((side, side)), 0, surface)
-    reach = -(-dither // 2)
     inset = across
     notch = min(side // 10, inset - BAND - reach)
-    if transition != "hard":  # a notch must not come as near to a neighbour as BAND, or that would have to know of it
+    if dither and not reach:  # all of it inside the line, which is straight: there is no room for more
+        waver = np.full((side, side), 0.5 - 0.48 * dither)
+    elif transition != "hard":  # a notch must not come as near to a neighbour as BAND, or that would have to know of it
         waver = (0.05 * side + 0.2) * waver
         waver += inset - BAND - notch - reach - waver.max()
     else:
@@ -165,7 +173,8 @@ def _threshold(shape: EdgeShape, places: NDArray[np.intp]) -> NDArray[np.float64
     """How far inside a pixel must lie to belong: 0, or, dithered, a regular pattern of steps."""
     if not shape.dither:
         return np.zeros((1, 1))
-    table = _BAYER if shape.side % 4 == 0 else _BAYER[:2, :2] // 4 * 5
+    table = _BAYER_NARROW if shape.dither <= (3 if shape.inset else 4) else _BAYER
+    table = table if shape.side % 4 == 0 else table[:2, :2] // 4 * 5
     steps = (table + 0.5) / 16 - 0.5
     at = places % len(table)
     return np.asarray(shape.dither * steps[np.ix_(at, at)])

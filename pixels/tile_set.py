@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgx_pixels.pixels.palette import Palette
-from dgx_pixels.pixels.tile_layout import Kind, Layout, Pair, edges_of, make_layout, missing
+from dgx_pixels.pixels.tile_layout import Cells, Kind, Layout, Pair, edges_of, make_layout, missing
 from dgx_pixels.pixels.tile_mask import Transition, edge_shape
 from dgx_pixels.pixels.tile_paint import Material, atlas_of, make_materials, paint_tiles
 from dgx_pixels.pixels.tile_proof import Proof, prove
@@ -49,8 +49,12 @@ class Tileset:
 
     @cached_property
     def missing(self) -> list[str]:
-        """Patterns that a map can ask for and that are not there, or there twice; empty if the set is complete."""
-        return missing(self.layout, self.terrains)
+        """Patterns that a map can ask for and that are not there, there twice, or drawn as another; empty if it is complete.
+
+        A sidescroller's may look alike: its ground reaches to its tile's edges, and what lies beyond need not show in it.
+        """
+        alike = [] if self.layout.kind == "sidescroller" else _drawn_alike(self.layout, self.tiles)
+        return missing(self.layout, self.terrains) + [f"{cells} (looks as {first})" for first, cells in alike]
 
     @cached_property
     def alike(self) -> Pair | None:
@@ -69,6 +73,15 @@ def make_textures(renders: Sequence[Texture], side: int, seed: int) -> tuple[Tex
     first = calmest(enlivened(fit_period(main, side, seed)))
     others = [fit_period(render, side, seed + i) for i, render in enumerate((r for r in renders if r is not main), start=1)]
     return (first, *(vary(first, other, seed + i) for i, other in enumerate(others, start=1)))
+
+
+def _drawn_alike(layout: Layout, tiles: NDArray[np.uint8]) -> list[tuple[Cells, Cells]]:
+    """Patterns whose tiles are the same picture: the first, and each that looks as it."""
+    firsts: dict[bytes, Cells] = {}
+    pairs = (
+        (firsts.setdefault(picture.tobytes(), tile.cells), tile.cells) for tile, picture in zip(layout.tiles, tiles, strict=True)
+    )
+    return [(first, cells) for first, cells in pairs if first != cells]
 
 
 def _main(renders: Sequence[Texture]) -> Texture:

@@ -123,6 +123,8 @@ async def test_a_locked_palette_holds(server: FastMCP[Any], game: Path) -> None:
         ({"colors": 5}, "must be from 6 (3 for each terrain) to 256"),
         ({"pairs": [["grass", "water"]]}, "not two different ones of the terrains"),
         ({"pairs": [["sand", "water"], ["water", "sand"]]}, "asked for twice"),
+        ({"pairs": [["water", "sand"]], "kind": "blob47"}, "write ['sand', 'water'], or swap the two in terrains"),
+        ({"terrains": ["grass", "bad\x01name"]}, "'bad\\x01name' holds a character that cannot be printed"),
         ({"pairs": []}, "in none of the pairs"),
         ({"pairs": [["sand", "water"]], "kind": "dualgrid15"}, "has no pairs"),
         ({"name": "../evil"}, "../evil"),

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from narrow_sdxl import TEXT_WIDTH, narrow_pipeline
 from numpy.typing import NDArray
 
-from dgx_pixels.models.catalogue import ModelError, embedded
+from dgx_pixels.models.catalogue import SIZES, ModelError, embedded
 from dgx_pixels.models.contender import Contender
 from dgx_pixels.models.gpu import Preview
 from dgx_pixels.models.profiles import Sampler, Schedule, schedule_for
@@ -183,6 +184,30 @@ def test_wrapped_edges_are_no_edges(renderer: Renderer, wrap: Any) -> None:  # n
 
     for (name, axis), error in errors.items():
         assert (error < 1e-4) == (axis in wrap), (name, axis, error)
+
+
+@torch.inference_mode()
+def test_wrapped_renders_of_all_sizes_have_no_edges_in_sdxl() -> None:
+    """A UNet that halves twice does the same to a rolled picture at every size asked of it; at 126 latents it would not."""
+    base = replace(embedded(), sizes=SIZES, render_side=1024)
+    sizes = {base.render_size(side, side, wrapped=True) for side in SIZES}
+    assert all(size == (size[0] // side * side,) * 2 for side in SIZES for size in [base.render_size(side, side, wrapped=True)])
+    assert embedded().render_size(32, 32, wrapped=True) == (32, 32)
+    pipeline = narrow_pipeline()
+    more = {"text_embeds": torch.zeros(1, 16), "time_ids": torch.zeros(1, 6)}
+
+    def error(width: int, height: int) -> float:
+        z = torch.randn(1, 4, height // 8, width // 8, generator=torch.Generator().manual_seed(0))
+        one, rolled = (
+            pipeline.unet(x, 500, torch.zeros(1, 4, TEXT_WIDTH), added_cond_kwargs=more, return_dict=False)[0]
+            for x in (z, z.roll((4, 4), (2, 3)))
+        )
+        return float((one.roll((4, 4), (2, 3)) - rolled).abs().max())
+
+    with seamless(pipeline):
+        errors = {size: error(*size) for size in sizes}
+        assert error(1008, 1008) > 1e-3
+    assert max(errors.values()) < 1e-4, errors
 
 
 def test_a_prompt_is_encoded_once(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,13 @@ def test_pairs_have_no_tiles_of_other_pairs() -> None:
     assert not [tile for tile in layout.tiles if {0, 2} <= {v for row in tile.cells for v in row}]
 
 
+@pytest.mark.parametrize("kind", ["wang16", "blob47"])
+def test_a_pair_names_the_higher_terrain_first(kind: Kind) -> None:
+    """What lies along an edge is the lower number of two cells: a pair the other way round would not fit."""
+    with pytest.raises(ValueError, match="the higher number, first"):
+        make_layout(kind, 2, 1, [(0, 1)])
+
+
 @pytest.mark.parametrize(("kind", "terrains"), [("wang16", 1), ("blob47", 1), ("hexagons", 2)])
 def test_there_is_no_layout_for_nonsense(kind: Kind, terrains: int) -> None:
     """One terrain has no transitions; an unknown kind has no layout."""

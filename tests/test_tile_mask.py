@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgx_pixels.pixels.tile_layout import SHAPES, Kind, edges_of, make_layout
+from dgx_pixels.pixels.tile_layout import SHAPES, Kind, blob_cells, edges_of, make_layout
 from dgx_pixels.pixels.tile_mask import BAND, EdgeShape, Labels, Transition, edge_shape, labels_of
 from dgx_pixels.pixels.tile_proof import fits
 
@@ -79,6 +79,16 @@ def test_dither_mixes_in_a_regular_pattern_only_near_the_line() -> None:
     assert (labels[:, :6] == 1).all()
     assert (labels[:, -6:] == 0).all()
     assert len({labels[y, 12:20].tobytes() for y in range(32)}) > 2
+
+
+@pytest.mark.parametrize("side", [8, 10, 12, 14, 16])
+def test_a_blob_is_seen_in_small_tiles(side: int) -> None:
+    """A cell of the upper terrain alone shows some of it, and one among its like nothing else."""
+    for transition in get_args(Transition):
+        shape = edge_shape("blob47", side, transition, 1)
+        lone, full = (labels_of(blob_cells(mask, 1, 0), shape)[BAND:-BAND, BAND:-BAND] for mask in (0, 255))
+        assert lone.mean() > 0.08, transition
+        assert full.all()
 
 
 @pytest.mark.parametrize("side", [6, 7, 15])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -47,6 +48,26 @@ def test_every_kind_is_complete_and_fits(kind: Kind) -> None:
         made = tileset(kind, transition=transition)
         assert made.missing == []
         assert made.proof.ok, (transition, made.proof)
+
+
+@pytest.mark.parametrize("side", [8, 10, 16, 48])
+@pytest.mark.parametrize("kind", ["seamless", "wang16", "blob47", "dualgrid15"])
+def test_each_pattern_has_a_picture_of_its_own(kind: Kind, side: int) -> None:
+    """In small tiles, too, an edge leaves room for both terrains; a sidescroller's ground shows nothing of what is beyond."""
+    for transition in get_args(Transition):
+        made = tileset(kind, side=side, variants=1, transition=transition)
+        assert made.missing == []
+        assert len({tile.tobytes() for tile in made.tiles}) == len(made.layout.tiles), transition
+
+
+def test_a_tile_that_is_drawn_as_another_is_told() -> None:
+    """A set whose map would not show which terrain is where is not complete."""
+    made = tileset("blob47")
+    spoiled = made.tiles.copy()
+    spoiled[7] = spoiled[0]
+
+    cells = [made.layout.tiles[index].cells for index in (7, 0)]
+    assert replace(made, tiles=spoiled).missing == [f"{cells[0]} (looks as {cells[1]})"]
 
 
 def test_a_spoiled_tile_is_found_and_named() -> None:

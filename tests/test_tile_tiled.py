@@ -85,6 +85,15 @@ def test_an_independent_parser_reads_what_was_meant(tmp_path: Path, kind: Kind) 
         assert layer.data == (ours + 1).tolist()
 
 
+def test_any_printable_name_is_read_back() -> None:
+    """All that a terrain may be called, quotes, brackets and other scripts included, comes out of the .tsx as it went in."""
+    name = "".join(c for c in map(chr, range(0x20000)) if c.isprintable())
+    made = tileset("seamless", 1, 8, 1)
+    root = ET.fromstring(tsx_bytes(made.layout, made.side, "x", "x.png", [(name, COLORS[0])]))
+
+    assert [color.attrib["name"] for color in root.iter("wangcolor")] == [name]
+
+
 def test_corners_of_a_wang_tile_stand_where_tiled_looks_for_them(tmp_path: Path) -> None:
     """Wang ids go clockwise from the top; the tile that is upper at its north-east alone has that place set."""
     _, _, tmx = written(tmp_path, "wang16")

@@ -81,6 +81,23 @@ async def test_a_pixelize_job_is_done_again(settings: Settings, game: Path) -> N
     assert after["result"] == before["result"]
 
 
+async def test_a_tileset_job_is_done_again(settings: Settings, game: Path) -> None:
+    """Whether the set was kept before the server ended, or not: the same files, and one version of them."""
+    asked = {"terrains": ["water", "sand"], "seed": 3, "variants": 1, "tile_size": 8, "pairs": [["sand", "water"]]}
+    before = await call(settings, "generate_tileset", asked)
+    tiles = game / "assets" / before["result"]["assets"][0]["path"]
+    picture = tiles.read_bytes()
+    for lost in ([], ["DELETE FROM kept", "DELETE FROM versions"]):
+        change(settings, f"{LEFT}, attempts = 0", *lost)
+        tiles.unlink()
+
+        after = await call(settings, "get_job", {"job_id": before["job_id"]})
+
+        assert after["status"] == "done", after["error"]
+        assert after["result"] == before["result"]
+        assert tiles.read_bytes() == picture
+
+
 @pytest.mark.parametrize(
     ("broken", "sentence"),
     [

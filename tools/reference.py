@@ -36,7 +36,7 @@ async def read_reference(
         data = await services.library.png(request.reference)
     else:
         data = await asyncio.to_thread(read_file, services, project, request.reference, MOST_BYTES)
-    width, height = base.render_size(request.width, request.height)
+    width, height = base.render_size(request.width, request.height, wrapped=request.seamless)
 
     def fitted() -> Reference:
         pixels = reference_render(read_picture(data).rgba, width, height, base.ground or _PLAIN)

@@ -102,7 +102,7 @@ async def _variant(
 
 def _render_request(request: SpriteRequest, contender: Contender, reference: Reference | None, seed: int) -> RenderRequest:
     base = contender.base
-    width, height = base.render_size(request.width, request.height)
+    width, height = base.render_size(request.width, request.height, wrapped=request.seamless)
     words = base.texture_prompt if request.seamless else base.prompt
     return RenderRequest(
         contender, request.schedule, words.format(request.prompt),
@@ -126,7 +126,7 @@ def _recipe(
     return asked | {
         "seed": seed, "kind": "sprite", "schedule": asdict(request.schedule), "batch": render.batch, "graph": render.graph,
         "in_tiles": render.in_tiles,
-        "render_size": contender.base.render_size(request.width, request.height),
+        "render_size": contender.base.render_size(request.width, request.height, wrapped=request.seamless),
         "reference_sha256": reference.sha256 if reference is not None else None,
         "weights_sha256": render.weights_sha256, "libraries": library_versions() | render.libraries,
     }  # fmt: skip

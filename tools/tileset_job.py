@@ -19,7 +19,7 @@ from dgx_pixels.pixels.tile_proof import MOST_RATIO, MOST_WORST
 from dgx_pixels.pixels.tile_set import make_textures, make_tileset
 from dgx_pixels.pixels.tile_tiled import tmx_bytes, tsx_bytes
 from dgx_pixels.tools.answers import SpriteResult, TilesetAnswer
-from dgx_pixels.tools.finished import Origin, keep, library_versions, publish
+from dgx_pixels.tools.finished import Origin, keep, kept_before, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.sprite_job import JOB_ERRORS
 from dgx_pixels.tools.tileset_render import draw_textures
@@ -56,7 +56,9 @@ async def tileset_job(services: Services, request: TilesetRequest, project: Bevy
         drawn = await draw_textures(services, request, lambda done, total: report(done, total + 1, "drawing the terrains"))
         made = await asyncio.to_thread(_make, request, drawn)
         origin = _origin(request, made)
-        kept = await keep(services, project, made.sprite, origin, _recipe(request, drawn), _checks(request, made))
+        kept = await kept_before(services, origin)
+        if kept is None:
+            kept = await keep(services, project, made.sprite, origin, _recipe(request, drawn), _checks(request, made))
         assets = await publish(services, project, [kept], wanted=request.publish, overwrite=request.overwrite)
     except JOB_ERRORS as error:
         raise JobFailedError(str(error)) from error

@@ -75,7 +75,7 @@ def drawn_side(model: BaseModel, tile_size: int) -> int:
 
 def _render_request(contender: Contender, schedule: Schedule, terrain: str, side: int, seed: int) -> RenderRequest:
     base = contender.base
+    width, height = base.render_size(side, side, wrapped=True)
     return RenderRequest(
-        contender, schedule, base.texture_prompt.format(terrain), base.negative_prompt, *base.render_size(side, side), seed,
-        wrap="xy", batch=1,
+        contender, schedule, base.texture_prompt.format(terrain), base.negative_prompt, width, height, seed, wrap="xy", batch=1
     )  # fmt: skip

@@ -89,6 +89,8 @@ def _terrains(terrains: Sequence[str]) -> tuple[str, ...]:
             )
         if any("\ud800" <= c <= "\udfff" for c in prompt):
             raise RequestError("A terrain holds half a character (a lone surrogate): send it as whole Unicode characters.")
+        if not prompt.isprintable():
+            raise RequestError(f"The terrain {prompt!r} holds a character that cannot be printed: leave it out.")
         if prompts.count(prompt) > 1:
             raise RequestError(
                 f"The terrain {prompt!r} is named twice: name each once, since two like ones cannot be told apart."
@@ -123,6 +125,11 @@ def _pairs(asked: Sequence[Sequence[str]] | None, prompts: tuple[str, ...], kind
         upper, lower = (prompts.index(name) for name in names)
         if {(upper, lower), (lower, upper)} & set(found):
             raise RequestError(f"The pair {names} is asked for twice: name it once, the upper terrain first.")
+        if upper < lower:
+            raise RequestError(
+                f"The pair {names} is [upper, lower], but terrains are named from the lowest to the highest and {names[0]!r} "
+                f"comes before {names[1]!r}: write {names[::-1]}, or swap the two in terrains."
+            )
         found.append((upper, lower))
     if {terrain for pair in found for terrain in pair} != set(range(len(prompts))):
         raise RequestError("Some terrain is in none of the pairs: name a pair for each, or leave the terrain or pairs out.")

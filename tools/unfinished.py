@@ -13,6 +13,8 @@ from dgx_pixels.tools.pixelize_job import pixelize_job
 from dgx_pixels.tools.pixelize_request import PixelizeRequest
 from dgx_pixels.tools.sprite_job import sprite_job
 from dgx_pixels.tools.sprite_request import SpriteRequest
+from dgx_pixels.tools.tileset_job import tileset_job
+from dgx_pixels.tools.tileset_request import TilesetRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from dgx_pixels.tools.jobs import Again, Report, Work
     from dgx_pixels.tools.services import Services
 
-R = TypeVar("R", SpriteRequest, PixelizeRequest)
+R = TypeVar("R", SpriteRequest, PixelizeRequest, TilesetRequest)
 
 
 def works(services: Services) -> Mapping[str, Again]:
@@ -41,7 +43,13 @@ def works(services: Services) -> Mapping[str, Again]:
 
         return work
 
-    return {"sprite": sprite, "pixelize": pixelize}
+    def tileset(job: JobRecord) -> Work:
+        async def work(report: Report) -> SpriteResult:
+            return await tileset_job(services, _read(TilesetRequest, job), _project(job), report)
+
+        return work
+
+    return {"sprite": sprite, "pixelize": pixelize, "tileset": tileset}
 
 
 def _read(kind: type[R], job: JobRecord) -> R:
