@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import get_args
 
 import numpy as np
@@ -26,7 +27,9 @@ from dgx_pixels.pixels.tile_set import Tileset, make_textures, make_tileset
 
 PAIRS = (("water", "sand"), ("dirt floor", "grass floor"), ("stone floor", "ice floor"))
 """The lower terrain first; for a sidescroller, the ground and what covers it."""
-SIZES = (16, 32)
+SIZES = (8, 16, 32)
+SOFT: tuple[Kind, ...] = ("wang16", "blob47", "dualgrid15")
+"""Kinds whose edges a dither may change."""
 VARIANTS = 3
 MAP = 64
 Renders = dict[tuple[str, int], list[NDArray[np.uint8]]]
@@ -39,6 +42,8 @@ class Score:
     """What was found of one set."""
 
     complete: bool
+    refused: bool
+    """Whether the product would not publish it, since it lacks a tile or a seam shows."""
     seams: int
     """Legal pairs worse than allowed; 0 or 1, as only the worst is looked at."""
     ratio: float
@@ -56,7 +61,8 @@ def score(tileset: Tileset, seed: int) -> Score:
     wrong = prove(tileset.tiles, [*edges[1:], edges[0]])
     laid = misfits(random_map(tileset.layout, tileset.terrains, MAP, MAP, seed), tileset.layout)  # raises if a tile is missing
     seams = int(found.worst > MOST_WORST)
-    return Score(not tileset.missing, seams, found.ratio, found.worst, found.pairs, wrong.ratio, len(laid))
+    refused = bool(tileset.missing) or not found.ok
+    return Score(not tileset.missing, refused, seams, found.ratio, found.worst, found.pairs, wrong.ratio, len(laid))
 
 
 def draw(artist: Artist, seeds: range) -> Renders:
@@ -81,7 +87,8 @@ def row(name: str, scores: Sequence[Score]) -> str:
     """One line of a table."""
     ratios = [s.ratio for s in scores]
     cells = (
-        name, f"{sum(s.complete for s in scores)} of {len(scores)}", sum(s.seams for s in scores), sum(s.misfits for s in scores),
+        name, f"{sum(s.complete for s in scores)} of {len(scores)}", sum(s.refused for s in scores), sum(s.seams for s in scores),
+        sum(s.misfits for s in scores),
         f"{np.mean(ratios):.3f}", f"{np.quantile(ratios, 0.95):.3f}", f"{max(ratios):.3f}", f"{max(s.worst for s in scores):.2f}",
         f"{np.mean([s.control for s in scores]):.2f}", f"{sum(s.pairs for s in scores):,}",
     )  # fmt: skip
@@ -100,18 +107,20 @@ def main() -> None:
         flush=True,
     )
     textures = {(*key, side): make_textures(found, side, key[1]) for key, found in renders.items() for side in SIZES}
-    print("| set | complete | illegal seams | misfits on maps | ratio, mean | 95 % | most | worst pair | control | pairs |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("| set | complete | refused | illegal seams | misfits | ratio, mean | 95 % | most | worst pair | control | pairs |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for side in SIZES:
         for kind in get_args(Kind):
             print(
                 row(f"{kind}, {side} px, outlined", [score(*s) for s in sets(textures, seeds, kind, side, "outlined")]),
                 flush=True,
             )
-    for transition in get_args(Transition):
+    for transition in ("hard", "rough"):
         print(
             row(f"wang16, 16 px, {transition}", [score(*s) for s in sets(textures, seeds, "wang16", 16, transition)]), flush=True
         )
+    for side, kind in product(SIZES, SOFT):
+        print(row(f"{kind}, {side} px, soft", [score(*s) for s in sets(textures, seeds, kind, side, "soft")]), flush=True)
     alike = sum(t.alike is not None for t, _ in sets(textures, seeds, "seamless", 16, "hard"))
     print(f"\nRefused since their terrains look alike: {alike} of {len(PAIRS) * len(seeds)}.")
 
