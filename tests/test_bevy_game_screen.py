@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastmcp import Client
 from games import Game, missing, running
 from numpy.typing import NDArray
 from PIL import Image
@@ -20,6 +21,8 @@ from publishing import item, png
 
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import Publisher, PublishItem
+from dgx_pixels.server.app import build
+from dgx_pixels.server.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -128,6 +131,29 @@ def test_a_reloaded_tileset_covers_the_ground_also_with_tiles_of_another_size(
 
         assert np.unique(screen[ground][:, :3], axis=0).tolist() == [list(color)]
         assert bevy.image(TILES)["layers"] == 1  # the PNG itself stays an atlas for others
+
+
+async def test_a_generated_tileset_is_the_ground_and_so_is_the_next_one(bevy: Game, project: BevyProject, tmp_path: Path) -> None:
+    """generate_tileset says that the game has it, and the ground has its colours alone; then another's, of other terrains."""
+    (project.root / "Cargo.toml").write_text('[package]\nname = "game"\n\n[dependencies]\nbevy = "0.19"\n')
+    here = Settings(home=tmp_path / "home", project=project.root, device="cpu", brp_port=bevy.port, reload_wait_s=20)
+    asked = {"name": "water_grass", "kind": "wang16", "tile_size": 16, "seed": 6, "overwrite": True, "wait_s": 250}
+    grounds = []
+    async with Client(build(here)[0]) as client:
+        for terrains in (["water", "sand"], ["stone floor", "grass floor"]):
+            answer = (await client.call_tool("generate_tileset", {**asked, "terrains": terrains})).structured_content or {}
+            asset = answer["result"]["assets"][0]
+            assert (asset["path"], asset["reloaded"]) == (TILES, True), asset["reload"]
+            bevy.wait_frames(40)
+            screen = look(bevy, tmp_path)
+            ground = np.ones(screen.shape[:2], dtype=bool)
+            for path in bevy.shown():
+                ground[place(bevy, path)] = False
+            published = {tuple(color) for color in read(project.assets / TILES).reshape(-1, 4)[:, :3].tolist()}
+            grounds.append({tuple(color) for color in screen[ground][:, :3].tolist()})
+            assert grounds[-1] <= published
+            assert len(grounds[-1]) > 3
+    assert grounds[0] != grounds[1]
 
 
 def test_a_sheet_moves_through_its_frames(bevy: Game, project: BevyProject, tmp_path: Path) -> None:
