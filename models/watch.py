@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from watchdog.events import DirModifiedEvent, FileClosedNoWriteEvent, FileOpenedEvent, FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
+from watchdog.observers.polling import PollingObserver
 
 logger = logging.getLogger(__name__)
 
@@ -18,15 +18,18 @@ class ModelsWatch(FileSystemEventHandler):
 
     Copying one model fires many events; a pause tells that it is over. What lies in hidden folders, like half a download,
     changes nothing. The folders are made if they are not there; after `stop` no call is running.
+
+    It looks every `every_s` seconds: watchdog's inotify observer stumbles over folders that are made while it looks at their
+    parents, and sees nothing on network disks, where models often lie; a folder of models is small.
     """
 
-    def __init__(self, folder: Path, changed: Callable[[], None], quiet_s: float = 0.5) -> None:
+    def __init__(self, folder: Path, changed: Callable[[], None], quiet_s: float = 1.5, every_s: float = 1.0) -> None:
         self._folder = folder
         self._changed = changed
         self._quiet_s = quiet_s
         self._event = threading.Event()
         self._stop = threading.Event()
-        self._observer = Observer()
+        self._observer = PollingObserver(timeout=every_s)
         self._thread = threading.Thread(target=self._run, name="models-watch", daemon=True)
 
     def start(self) -> None:
@@ -36,7 +39,7 @@ class ModelsWatch(FileSystemEventHandler):
                 (self._folder / kind).mkdir(parents=True, exist_ok=True)
             self._observer.schedule(self, str(self._folder), recursive=True)
             self._observer.start()
-        except OSError as error:  # no inotify watch is left, or the folder cannot be made
+        except OSError as error:  # the folder cannot be made or read
             logger.warning("%s is not watched: %s", self._folder, error)
             return
         self._thread.start()

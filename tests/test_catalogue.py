@@ -287,7 +287,7 @@ def test_one_change_is_told_once_when_it_is_over(models: Path) -> None:
         calls.append([lora.id for lora in Catalogue(models).loras()])
         told.set()
 
-    watch = ModelsWatch(models, changed, quiet_s=0.2)
+    watch = ModelsWatch(models, changed, quiet_s=0.3, every_s=0.1)
     watch.start()
     (models / ".partial").mkdir()
     (models / ".partial/a.part").write_bytes(b"half")
