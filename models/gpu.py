@@ -165,16 +165,16 @@ class GpuThread(Generic[R, P]):
 
     def _work(self) -> None:
         while (batch := self._take()) is not None:
+            outcomes: Sequence[P | Exception]
             try:
-                if batch:
-                    self._finish(batch, self._drawn([item.request for item in batch]))
+                outcomes = self._drawn([item.request for item in batch]) if batch else []
             except GpuLostError as error:
                 self._on_lost(str(error))
-                self._fail(batch, error)
+                outcomes = [error] * len(batch)
             except Exception as error:  # whatever it is, it belongs to these callers
-                self._fail(batch, error.with_traceback(None) if isinstance(error, WorkCancelledError) else error)
-            finally:
-                self._running = []
+                outcomes = [error.with_traceback(None) if isinstance(error, WorkCancelledError) else error] * len(batch)
+            self._running = []  # before the answers: who has one finds the thread free
+            self._finish(batch, outcomes)
 
     def _drawn(self, requests: Sequence[R]) -> Sequence[P | Exception]:
         if self._engine is None:
@@ -228,8 +228,3 @@ class GpuThread(Generic[R, P]):
                 item.future.set_exception(outcome)
             else:
                 item.future.set_result(outcome)
-
-    @staticmethod
-    def _fail(batch: Sequence[_Item[R, P]], error: Exception) -> None:
-        for item in batch:
-            item.future.set_exception(error)
