@@ -6,20 +6,20 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import sqlite3
 import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from dgx_pixels.library.database import LibraryError, connect
+from dgx_pixels.library.jobs import Jobs
 from dgx_pixels.library.owner import Owner
-from dgx_pixels.library.records import AssetVersion, JobRecord, JobStatus, NewVersion
+from dgx_pixels.library.records import AssetVersion, NewVersion
+from dgx_pixels.library.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Iterable
 
-    import aiosqlite
 
 _LEFT_BEHIND_S = 86_400
 """A staged file of this age was left by a crash."""
@@ -29,47 +29,28 @@ _DETAILS = ".details.json"
 _VERSION_COLUMNS = """SELECT a.id, v.version, a.project, a.path, a.kind, a.name, a.category, v.width, v.height, v.colors, v.seed,
     v.sha256, v.published, r.text AS recipe
     FROM versions v JOIN assets a ON a.id = v.asset_id JOIN recipes r ON r.id = v.recipe_id"""
-_UNFINISHED = ("queued", "running", "paused")
-_JOB_COLUMNS = "SELECT id, kind, project, request, status, result, error, owner, attempts FROM jobs"
 
 
 class Library:
     """Open with `Library.open`, close with `close`. Safe to use from several tasks, and from several processes at once."""
 
-    def __init__(self, home: Path, db: aiosqlite.Connection) -> None:
+    def __init__(self, home: Path, store: Store) -> None:
         self._home = home
-        self._db = db
+        self._store = store
         self._owner = Owner(home)
-        self._writing = asyncio.Lock()  # one transaction at a time on the one connection
+        self.jobs = Jobs(store, self._owner)
 
     @classmethod
     async def open(cls, home: Path) -> Self:
         """The library in folder `home`, made if it is not there. Raises LibraryError."""
-        db = await connect(home)
+        store = Store(home, await connect(home))
         await asyncio.to_thread(_sweep, home / "assets" / ".staging")
-        return cls(home, db)
+        return cls(home, store)
 
     async def close(self) -> None:
         """Finish what was begun and close the database."""
-        await self._db.close()
+        await self._store.db.close()
         self._owner.release()
-
-    @contextlib.asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[None]:
-        async with self._writing:
-            try:
-                await self._db.execute("BEGIN IMMEDIATE")
-                yield
-                await self._db.execute("COMMIT")
-            except BaseException as error:
-                await asyncio.shield(self._rollback())
-                if isinstance(error, OSError | sqlite3.Error):
-                    raise LibraryError(f"The library in {self._home} cannot be written ({error}): check the disk.") from error
-                raise
-
-    async def _rollback(self) -> None:
-        with contextlib.suppress(sqlite3.OperationalError):  # nothing was begun, or it was committed all the same
-            await self._db.execute("ROLLBACK")
 
     async def add(self, new: NewVersion) -> AssetVersion:
         """Keep an image. The same project and path again is the asset's next version; the very same bytes are not kept twice."""
@@ -88,7 +69,7 @@ class Library:
     async def _add(self, new: NewVersion, staged: tuple[Path, Path, Path]) -> AssetVersion:
         digest = hashlib.sha256(new.png).hexdigest()
         recipe_id = hashlib.sha256(new.recipe.encode()).hexdigest()
-        async with self._transaction():
+        async with self._store.transaction():
             asset_id = await self._asset_id(new)
             known = await self._rows(f"{_VERSION_COLUMNS} WHERE a.id = ? ORDER BY v.version DESC LIMIT 1", asset_id)
             if known and known[0].sha256 == digest and self._read_details(known[0]) == new.details:
@@ -100,8 +81,8 @@ class Library:
             staged[0].replace(target)
             staged[1].replace(target.with_suffix(".json"))
             staged[2].replace(target.with_suffix(_DETAILS))
-            await self._db.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?)", (recipe_id, new.recipe))
-            await self._db.execute(
+            await self._store.db.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?)", (recipe_id, new.recipe))
+            await self._store.db.execute(
                 "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
                 (asset_id, version, recipe_id, digest, new.width, new.height, new.colors, new.seed, time.time()),
             )
@@ -110,12 +91,14 @@ class Library:
 
     async def _note(self, new: NewVersion, asset_id: str, version: int) -> None:
         if new.job:
-            await self._db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", (new.job, new.path, asset_id, version))
+            await self._store.db.execute(
+                "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", (new.job, new.path, asset_id, version)
+            )
 
     async def kept(self, job_id: str, path: str) -> AssetVersion | None:
         """The version that a job, begun before, has made for `path` already; None if it has made none."""
         query = "SELECT asset_id, version FROM kept WHERE job_id = ? AND path = ?"
-        for row in await self._db.execute_fetchall(query, (job_id, path)):
+        for row in await self._store.db.execute_fetchall(query, (job_id, path)):
             return await self.version(row["asset_id"], row["version"])
         return None
 
@@ -124,7 +107,7 @@ class Library:
         if known is not None:
             return known
         asset_id = uuid.uuid4().hex[:12]
-        await self._db.execute(
+        await self._store.db.execute(
             "INSERT INTO assets VALUES (?, ?, ?, ?, ?, ?, ?)",
             (asset_id, new.project, new.path, new.kind, new.name, new.category, time.time()),
         )
@@ -141,7 +124,7 @@ class Library:
 
     async def _rows(self, query: str, *values: str | int) -> list[AssetVersion]:
         # In one go: a statement left open over another task's BEGIN would hold an old snapshot, and SQLite refuse the write.
-        found = await self._db.execute_fetchall(query, values)
+        found = await self._store.db.execute_fetchall(query, values)
         return [AssetVersion(**{**dict(row), "published": bool(row["published"])}) for row in found]
 
     async def version(self, asset_id: str, version: int | None = None) -> AssetVersion:
@@ -177,7 +160,7 @@ class Library:
 
     async def at_path(self, project: str, path: str) -> str | None:
         """The id of the asset that was made for `path`, relative to the project's assets/; None if there is none."""
-        found = await self._db.execute_fetchall("SELECT id FROM assets WHERE project = ? AND path = ?", (project, path))
+        found = await self._store.db.execute_fetchall("SELECT id FROM assets WHERE project = ? AND path = ?", (project, path))
         return next((str(row["id"]) for row in found), None)
 
     async def newest(self, project: str | None, limit: int) -> list[AssetVersion]:
@@ -189,68 +172,10 @@ class Library:
 
     async def mark_published(self, versions: Iterable[tuple[str, int]]) -> None:
         """Remember that these versions (asset id, version) were written into their project."""
-        async with self._transaction():
-            await self._db.executemany("UPDATE versions SET published = 1 WHERE asset_id = ? AND version = ?", list(versions))
-
-    async def create_job(self, job_id: str, kind: str, project: str, request: str) -> None:
-        """Keep a new job, queued, as ours."""
-        now = time.time()
-        values = (job_id, kind, project, request, "queued", None, None, self._owner.id, now, now, 0)
-        async with self._transaction():
-            await self._db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-
-    async def begin_job(self, job_id: str) -> None:
-        """Keep that the work on a job begins, once more."""
-        await self._change_job(job_id, "status = 'running', attempts = attempts + 1")
-
-    async def give_job_back(self, job_id: str, *, begun: bool) -> None:
-        """Keep that a job of ours is to be done by another process; if it was begun, that does not count."""
-        await self._change_job(job_id, f"status = 'queued', attempts = attempts - {int(begun)}")
-
-    async def take_job(self, job: JobRecord) -> bool:
-        """Make a job ours, queued again; answers whether it was still as `job` says: another process may have been faster."""
-        change = "status = 'queued', owner = ?, result = NULL, error = NULL"
-        return await self._change_job(job.id, change, self._owner.id, still=job)
-
-    async def _change_job(self, job_id: str, change: str, *values: str, still: JobRecord | None = None) -> bool:
-        condition, state = ("", ()) if still is None else ("AND status = ? AND owner = ?", (still.status, still.owner))
-        query = f"UPDATE jobs SET {change}, updated = ? WHERE id = ? {condition}"
-        async with self._transaction(), self._db.execute(query, (*values, time.time(), job_id, *state)) as cursor:
-            return cursor.rowcount == 1
-
-    async def set_job(self, job_id: str, status: JobStatus, *, result: str | None = None, error: str | None = None) -> None:
-        """Keep what became of a job."""
-        async with self._transaction():
-            await self._db.execute(
-                "UPDATE jobs SET status = ?, result = ?, error = ?, updated = ? WHERE id = ?",
-                (status, result, error, time.time(), job_id),
+        async with self._store.transaction():
+            await self._store.db.executemany(
+                "UPDATE versions SET published = 1 WHERE asset_id = ? AND version = ?", list(versions)
             )
-
-    def is_worked_on(self, job: JobRecord) -> bool:
-        """Whether some process, this one or another, works on a job that has not ended."""
-        return job.status in _UNFINISHED and self._owner.works(job.owner)
-
-    def is_left(self, job: JobRecord) -> bool:
-        """Whether a job has not ended, and nobody works on it."""
-        return job.status in _UNFINISHED and not self._owner.works(job.owner)
-
-    async def find_job(self, job_id: str) -> JobRecord | None:
-        """A job, or None if there is none of that id."""
-        found = await self._db.execute_fetchall(f"{_JOB_COLUMNS} WHERE id = ?", (job_id,))
-        return next((JobRecord(**dict(row)) for row in found), None)
-
-    async def job(self, job_id: str) -> JobRecord:
-        """A job. Raises LibraryError if there is none of that id."""
-        found = await self.find_job(job_id)
-        if found is None:
-            raise LibraryError(f"There is no job {job_id!r}: use the job_id that the generating tool answered with.")
-        return found
-
-    async def left_jobs(self) -> list[JobRecord]:
-        """Jobs that have not ended, and that nobody works on, oldest first."""
-        query = f"{_JOB_COLUMNS} WHERE status IN (?, ?, ?) ORDER BY created"
-        jobs = [JobRecord(**dict(row)) for row in await self._db.execute_fetchall(query, _UNFINISHED)]
-        return [job for job in jobs if self.is_left(job)]
 
 
 def _write(files: tuple[Path, ...], contents: tuple[bytes, ...]) -> None:

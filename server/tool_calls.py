@@ -14,7 +14,7 @@ from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.palette_files import SUFFIXES, parse_palette
 from dgx_pixels.tools.answers import JobAnswer
-from dgx_pixels.tools.jobs import seen_in_game
+from dgx_pixels.tools.next_step import seen_in_game
 
 _WAIT_S = 600
 

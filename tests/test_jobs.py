@@ -10,22 +10,22 @@ import pytest
 
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
-from dgx_pixels.tools.answers import AssetAnswer, Reload, SpriteResult
+from dgx_pixels.tools.answers import AssetAnswer, JobResult, Reload
 from dgx_pixels.tools.jobs import JobFailedError, JobRunner, Report, Work
 
 ASSET = AssetAnswer(
     id="a", version=1, name="a", path="sprites/item_a.png", file="/a.png", width=32, height=32, colors=1, seed=1, checks={},
     published=True, reloaded=None, reload=Reload(reason="none"),
 )  # fmt: skip
-RESULT = SpriteResult(assets=[ASSET])
+RESULT = JobResult(assets=[ASSET])
 
 
-async def succeed(_: Report) -> SpriteResult:
+async def succeed(_: Report) -> JobResult:
     """Work that is done at once."""
     return RESULT
 
 
-async def last_forever(_: Report) -> SpriteResult:
+async def last_forever(_: Report) -> JobResult:
     """Work that ends only by being cancelled."""
     await asyncio.sleep(3600)
     return RESULT
@@ -50,10 +50,10 @@ async def runner(library: Library) -> AsyncIterator[JobRunner]:
 async def test_a_job_ends_as_its_work_does(runner: JobRunner) -> None:
     """Done, failed with its own sentence, failed without innards: each is what get_job says."""
 
-    async def fail(_: Report) -> SpriteResult:
+    async def fail(_: Report) -> JobResult:
         raise JobFailedError("no such model")
 
-    async def break_down(_: Report) -> SpriteResult:
+    async def break_down(_: Report) -> JobResult:
         raise ZeroDivisionError("innards")
 
     done, failed, broken = [await runner.wait(runner.start("sprite", "", "{}", w), 10) for w in (succeed, fail, break_down)]
@@ -80,7 +80,7 @@ async def test_a_cancel_after_the_work_is_done_comes_too_late(runner: JobRunner)
     """A result that is being written to the library is not lost to a cancel."""
     finished = asyncio.Event()
 
-    async def finish(_: Report) -> SpriteResult:
+    async def finish(_: Report) -> JobResult:
         finished.set()
         return RESULT
 
@@ -96,7 +96,7 @@ async def test_a_waiter_that_goes_away_does_not_end_the_job(runner: JobRunner) -
     """Only `cancel` ends a job."""
     go_on = asyncio.Event()
 
-    async def wait_for_it(_: Report) -> SpriteResult:
+    async def wait_for_it(_: Report) -> JobResult:
         await go_on.wait()
         return RESULT
 
@@ -112,7 +112,7 @@ async def test_a_waiter_that_goes_away_does_not_end_the_job(runner: JobRunner) -
 async def test_a_job_of_a_process_that_died_is_failed(library: Library, tmp_path: Path) -> None:
     """get_job does not say "running" of what nobody works on any more; of another process's work it does."""
     other = await Library.open(tmp_path)
-    await other.create_job("theirs", "sprite", "", "{}")
+    await other.jobs.create("theirs", "sprite", "", "{}")
     runner = JobRunner(library)
     assert (await runner.wait("theirs", 0)).status == "running"
     assert not runner.cancel("theirs")
@@ -130,16 +130,16 @@ async def test_closing_cancels_and_keeps_it(library: Library) -> None:
     await asyncio.sleep(0.05)
     await runner.close()
 
-    assert (await library.job(job_id)).status == "cancelled"
+    assert (await library.jobs.get(job_id)).status == "cancelled"
     assert not runner.busy
 
 
 async def left_behind(home: Path, job_id: str, *, begun: int = 1, kind: str = "sprite") -> None:
     """Leave a job as a process does that dies at its work."""
     other = await Library.open(home)
-    await other.create_job(job_id, kind, "", "{}")
+    await other.jobs.create(job_id, kind, "", "{}")
     for _ in range(begun):
-        await other.begin_job(job_id)
+        await other.jobs.begin(job_id)
     await other.close()
 
 
@@ -148,7 +148,7 @@ async def test_a_job_that_was_left_is_done_under_its_id_when_a_lasting_runner_co
     await left_behind(tmp_path, "left")
     await left_behind(tmp_path, "unknown", kind="another kind")
     other = await Library.open(tmp_path)
-    await other.create_job("theirs", "sprite", "", "{}")
+    await other.jobs.create("theirs", "sprite", "", "{}")
     runner = JobRunner(library)
     await runner.take_over({"sprite": lambda _: succeed})
 
@@ -178,7 +178,7 @@ async def test_jobs_that_were_left_are_done_one_after_the_other(library: Library
     begun: list[str] = []
 
     def again(job: JobRecord) -> Work:
-        async def work(_: Report) -> SpriteResult:
+        async def work(_: Report) -> JobResult:
             begun.append(job.id)
             await asyncio.sleep(3600)
             return RESULT
@@ -189,7 +189,7 @@ async def test_jobs_that_were_left_are_done_one_after_the_other(library: Library
     await runner.take_over({"sprite": again})
     while not begun:
         await asyncio.sleep(0.01)
-    assert [(await library.job(name)).attempts for name in ("one", "two")] == [2, 1]
+    assert [(await library.jobs.get(name)).attempts for name in ("one", "two")] == [2, 1]
     runner.cancel("two")
     assert (await runner.wait("two", 10)).status == "cancelled"
     runner.cancel("one")
@@ -206,7 +206,7 @@ async def test_a_lasting_runner_that_closes_leaves_its_jobs_to_the_next(library:
     await asyncio.sleep(0.05)
     runner.cancel(cancelled)
     await runner.close()
-    left = await library.job(job_id)
+    left = await library.jobs.get(job_id)
     assert (left.status, left.attempts) == ("queued", 0)
     await library.close()
 
@@ -223,7 +223,7 @@ async def test_a_call_that_is_sent_again_joins_the_job_that_it_has_started(runne
     """While it runs, and when it is done; one that was cancelled, as a server's end does with its callers', begins anew."""
     go_on = asyncio.Event()
 
-    async def wait_for_it(_: Report) -> SpriteResult:
+    async def wait_for_it(_: Report) -> JobResult:
         await go_on.wait()
         return RESULT
 

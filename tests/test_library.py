@@ -41,14 +41,14 @@ async def test_what_is_kept_is_there_after_a_restart(open_library: Open) -> None
     """Assets, recipes and jobs outlive the process."""
     library = await open_library()
     added = await library.add(NEW)
-    await library.create_job("job", "sprite", "/game", "{}")
-    await library.set_job("job", "done", result="{}")
+    await library.jobs.create("job", "sprite", "/game", "{}")
+    await library.jobs.set("job", "done", result="{}")
     await library.close()
 
     library = await open_library()
     assert added == await library.version(added.id)
     assert await library.png(added.id) == b"one"
-    assert (await library.job("job")).status == "done"
+    assert (await library.jobs.get("job")).status == "done"
 
 
 async def test_versions_count_up_and_equal_bytes_are_kept_once(open_library: Open) -> None:
@@ -88,11 +88,11 @@ async def test_two_servers_may_write_at_once(open_library: Open) -> None:
 async def test_a_job_is_worked_on_as_long_as_its_library_is_open(open_library: Open) -> None:
     """Another process can tell a job under way from one whose process died."""
     mine, yours = await open_library(), await open_library()
-    await mine.create_job("job", "sprite", "/game", "{}")
-    assert yours.is_worked_on(await yours.job("job"))
+    await mine.jobs.create("job", "sprite", "/game", "{}")
+    assert yours.jobs.is_worked_on(await yours.jobs.get("job"))
 
     await mine.close()
-    assert not yours.is_worked_on(await yours.job("job"))
+    assert not yours.jobs.is_worked_on(await yours.jobs.get("job"))
 
 
 async def test_a_cancelled_write_leaves_the_library_usable(open_library: Open, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ async def test_unknown_ids_and_lost_files_are_named(open_library: Open) -> None:
     with pytest.raises(LibraryError, match="list_assets"):
         await library.version("nope")
     with pytest.raises(LibraryError, match="'nope'"):
-        await library.job("nope")
+        await library.jobs.get("nope")
     added = await library.add(NEW)
     library.file(added.id, 1).unlink()
     with pytest.raises(LibraryError, match="cannot be read"):
@@ -144,7 +144,7 @@ async def test_a_library_of_an_older_version_keeps_what_it_holds(tmp_path: Path)
     db.close()
     for _ in range(2):
         library = await Library.open(tmp_path)
-        assert (await library.job("old")).attempts == 0
+        assert (await library.jobs.get("old")).attempts == 0
         await library.close()
 
 

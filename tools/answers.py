@@ -95,10 +95,10 @@ class TilesetAnswer(Answer):
     worst_pair: tuple[int, int] = Field(description="that pair's atlas indices")
 
 
-class SpriteResult(Answer):
-    """What a sprite, pixelize or tileset job made."""
+class JobResult(Answer):
+    """What a job made; the parts below `assets` are of their own kinds of job only."""
 
-    assets: list[AssetAnswer]
+    assets: list[AssetAnswer] = []
     pixelized: PixelizedAnswer | None = Field(default=None, description="of a pixelize job only")
     tileset: TilesetAnswer | None = Field(default=None, description="of a tileset job only")
 
@@ -117,7 +117,7 @@ class JobAnswer(Answer):
     job_id: str
     status: JobStatus
     progress: Progress
-    result: SpriteResult | None = None
+    result: JobResult | None = None
     error: str | None = Field(default=None, description="why the job failed, in one sentence")
     next: str = Field(description="what to do now")
 
@@ -214,5 +214,19 @@ class ModelList(Answer):
 
 
 def schema_of(answer: type[Answer]) -> dict[str, Any]:
-    """The JSON schema that a tool announces for this answer."""
-    return answer.model_json_schema(mode="serialization")
+    """The JSON schema that a tool announces for this answer.
+
+    Of a job's result only its parts are told: in full it would stand in the listing once for every generating tool, and an
+    agent pays for each word of that before it has asked for anything.
+    """
+    schema = answer.model_json_schema(mode="serialization")
+    if answer is not JobAnswer:
+        return schema
+    schema["properties"]["result"] = {"type": ["object", "null"], "description": _RESULT}
+    schema["$defs"] = {"Progress": schema["$defs"]["Progress"]}
+    return schema
+
+
+_RESULT = (
+    f"assets: [{{{', '.join(AssetAnswer.model_fields)}}}]; by kind of job also {', '.join(list(JobResult.model_fields)[1:])}"
+)

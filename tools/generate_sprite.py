@@ -17,7 +17,7 @@ from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.models.catalogue import SIZES, ModelError, check_weights
 from dgx_pixels.models.contender import for_profile, parse_contender
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import JobAnswer, SpriteResult, schema_of
+from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
     OverwriteArgument,
@@ -114,7 +114,7 @@ async def generate_sprite(
     except (RequestError, PaletteError, ModelError, PublishError) as error:
         raise ToolError(str(error)) from error
 
-    async def work(report: Report) -> SpriteResult:
+    async def work(report: Report) -> JobResult:
         return await sprite_job(services, request, bevy, report)
 
     return await run_job(services, "sprite", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress)

@@ -19,7 +19,7 @@ from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.tile_layout import Kind
 from dgx_pixels.pixels.tile_mask import Transition
-from dgx_pixels.tools.answers import JobAnswer, SpriteResult, schema_of
+from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
 from dgx_pixels.tools.arguments import (
     OverwriteArgument,
     PaletteArgument,
@@ -147,7 +147,7 @@ async def generate_tileset(
     except (RequestError, PaletteError, ModelError, PublishError) as error:
         raise ToolError(str(error)) from error
 
-    async def work(report: Report) -> SpriteResult:
+    async def work(report: Report) -> JobResult:
         return await tileset_job(services, request, bevy, report)
 
     return await run_job(services, "tileset", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress)

@@ -30,8 +30,11 @@ async def run_job(
     *,
     wait_s: float,
     on_progress: OnProgress,
+    lasting: bool = False,
 ) -> ToolResult:
-    """Start a job and wait for it; a caller that goes away cancels it. Raises ToolError if it fails or is cancelled.
+    """Start a job and wait for it. Raises ToolError if it fails or is cancelled.
+
+    A caller that goes away cancels it, unless it is `lasting`: trainings and comparisons end by cancel_job only.
 
     A call that is sent again, as a proxy does whose server died, waits for the job that it has started before.
     """
@@ -44,7 +47,8 @@ async def run_job(
     try:
         answer = await services.jobs.wait(job_id, wait_s, on_progress)
     except asyncio.CancelledError:
-        services.jobs.cancel(job_id)
+        if not lasting:
+            services.jobs.cancel(job_id)
         raise
     except LibraryError as error:
         raise ToolError(str(error)) from error

@@ -9,14 +9,15 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
-from dgx_pixels.tools.answers import AssetAnswer, JobAnswer, Progress, SpriteResult, TilesetAnswer
+from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
+from dgx_pixels.tools.next_step import after
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +38,10 @@ class JobFailedError(Exception):
     """A job cannot be done; its text is one sentence for the caller."""
 
 
+class JobPausedError(Exception):
+    """A job has ended for now, of its own: what it has so far is kept, and it can go on from there."""
+
+
 class Report(Protocol):
     """Takes a job's progress; the newest wins. A preview, (h, w, 3), shows how far a picture has come."""
 
@@ -45,7 +50,7 @@ class Report(Protocol):
     ) -> None: ...
 
 
-Work = Callable[[Report], Coroutine[Any, Any, SpriteResult]]
+Work = Callable[[Report], Coroutine[Any, Any, JobResult]]
 Again = Callable[[JobRecord], Work]
 """Gives the work of a job, from what the library has of it."""
 OnProgress = Callable[[float, float, str], Awaitable[None]]
@@ -62,7 +67,7 @@ class _Flight:
         self.cancelled = False
         self.left = False  # ended for now, by closing: another process shall do it
         self.kept = asyncio.Event()  # the library has it, or could not take it
-        self.work: asyncio.Task[SpriteResult] | None = None
+        self.work: asyncio.Task[JobResult] | None = None
         self.all: asyncio.Task[None] | None = None
 
     def report(self, done: int, total: int, message: str, preview: NDArray[np.uint8] | None = None) -> None:
@@ -93,7 +98,7 @@ class JobRunner:
     def start(self, kind: str, project: str, request: str, work: Work, job_id: str | None = None) -> str:
         """Begin a job; answers with its id at once, before anything can be cancelled."""
         job_id = job_id if job_id is not None else uuid.uuid4().hex[:12]
-        return self._start(job_id, self._library.create_job(job_id, kind, project, request), work)
+        return self._start(job_id, self._library.jobs.create(job_id, kind, project, request), work)
 
     def _start(self, job_id: str, first: Coroutine[Any, Any, None] | None, work: Work, turn: asyncio.Lock | None = None) -> str:
         flight = self._flights[job_id] = _Flight()
@@ -116,24 +121,26 @@ class JobRunner:
             flight.kept.set()
             del self._flights[job_id]
 
-    async def _begin(self, flight: _Flight, job_id: str, work: Work, turn: asyncio.Lock | None) -> SpriteResult:
+    async def _begin(self, flight: _Flight, job_id: str, work: Work, turn: asyncio.Lock | None) -> JobResult:
         CURRENT_JOB.set(job_id)
         async with turn or nullcontext():
-            await self._library.begin_job(job_id)
+            await self._library.jobs.begin(job_id)
             flight.begun = True
             return await work(flight.report)
 
-    async def _keep_outcome(self, flight: _Flight, job_id: str, work: asyncio.Task[SpriteResult]) -> None:
+    async def _keep_outcome(self, flight: _Flight, job_id: str, work: asyncio.Task[JobResult]) -> None:
         if work.cancelled() and flight.left:
-            return await self._library.give_job_back(job_id, begun=flight.begun)
+            return await self._library.jobs.give_back(job_id, begun=flight.begun)
         if work.cancelled():
-            return await self._library.set_job(job_id, "cancelled")
+            return await self._library.jobs.set(job_id, "cancelled")
         error = work.exception()
         if error is None:
-            return await self._library.set_job(job_id, "done", result=work.result().model_dump_json())
+            return await self._library.jobs.set(job_id, "done", result=work.result().model_dump_json())
+        if isinstance(error, JobPausedError):
+            return await self._library.jobs.set(job_id, "paused")
         if not isinstance(error, JobFailedError):
             logger.error("job %s failed", job_id, exc_info=error)
-        return await self._library.set_job(
+        return await self._library.jobs.set(
             job_id, "failed", error=str(error) if isinstance(error, JobFailedError) else _INNER_FAILURE
         )
 
@@ -143,7 +150,7 @@ class JobRunner:
         One after the other, so that a job that ends the process takes no other with it. Raises LibraryError.
         """
         self._again = again
-        for job in await self._library.left_jobs():
+        for job in await self._library.jobs.left():
             await self._take(job)
 
     async def join(self, job_id: str, kind: str, work: Work) -> bool:
@@ -154,23 +161,23 @@ class JobRunner:
         """
         if job_id in self._flights:
             return True
-        job = await self._library.find_job(job_id)
+        job = await self._library.jobs.find(job_id)
         if job is None:
             return False
         if job.kind != kind:
             raise JobFailedError(f"The call {job_id} has asked for another kind of work before: give each call an id of its own.")
-        if job.status == "cancelled" and await self._library.take_job(job) and job_id not in self._flights:
+        if job.status == "cancelled" and await self._library.jobs.take(job) and job_id not in self._flights:
             self._start(job_id, None, work)
         return True
 
     async def _take(self, job: JobRecord) -> None:
         """Take a job over if it was left and can be done again."""
         again = self._again.get(job.kind)
-        if again is None or not self._library.is_left(job) or not await self._library.take_job(job):
+        if again is None or not self._library.jobs.is_left(job) or not await self._library.jobs.take(job):
             return
         if job.attempts >= _MOST_ATTEMPTS:
             why = f"The server ended {job.attempts} times while it worked on this job: its log may say why."
-            await self._library.set_job(job.id, "failed", error=f"{why} Ask again with other settings.")
+            await self._library.jobs.set(job.id, "failed", error=f"{why} Ask again with other settings.")
         elif job.id not in self._flights:
             logger.warning("job %s was left unfinished: it is done again", job.id)
             self._start(job.id, None, again(job), self._turn)
@@ -195,25 +202,25 @@ class JobRunner:
         """
         deadline = time.monotonic() + seconds
         if job_id not in self._flights and self._again:
-            await self._take(await self._library.job(job_id))
+            await self._take(await self._library.jobs.get(job_id))
         flight = self._flights.get(job_id)
         if flight is not None and flight.all is not None:
             await flight.kept.wait()
             await _watch(flight, flight.all, deadline, on_progress)
             if flight.all.done():
                 flight.all.result()
-        job = await self._library.job(job_id)
-        while flight is None and self._library.is_worked_on(job) and time.monotonic() < deadline:  # by another process
+        job = await self._library.jobs.get(job_id)
+        while flight is None and self._library.jobs.is_worked_on(job) and time.monotonic() < deadline:  # by another process
             await asyncio.sleep(_REPORT_EVERY_S)
-            job = await self._library.job(job_id)
+            job = await self._library.jobs.get(job_id)
         return self._answer(job)
 
     def _answer(self, job: JobRecord) -> JobAnswer:
         flight = self._flights.get(job.id)
         if job.status == "done" and job.result is not None:
-            result = SpriteResult.model_validate_json(job.result)
+            result = JobResult.model_validate_json(job.result)
             progress = Progress(done=1, total=1, message="done")
-            return JobAnswer(job_id=job.id, status="done", progress=progress, result=result, next=_after(result))
+            return JobAnswer(job_id=job.id, status="done", progress=progress, result=result, next=after(result))
         progress = Progress(done=0, total=1, message=job.status) if flight is None else flight.progress
         if job.status == "cancelled":
             return JobAnswer(job_id=job.id, status="cancelled", progress=progress, next="Ask again if it is still wanted.")
@@ -221,7 +228,10 @@ class JobRunner:
             return JobAnswer(
                 job_id=job.id, status="failed", progress=progress, error=job.error, next="Mend the cause and ask again."
             )
-        if self._library.is_worked_on(job):
+        if job.status == "paused":
+            on = f"Call train_lora with resume={job.id!r} to go on, or cancel_job to end it."
+            return JobAnswer(job_id=job.id, status="paused", progress=progress, next=on)
+        if self._library.jobs.is_worked_on(job):
             return JobAnswer(
                 job_id=job.id,
                 status="running" if flight is None or flight.running else "queued",
@@ -256,42 +266,3 @@ async def _watch(flight: _Flight, task: asyncio.Task[None], deadline: float, on_
         value = max(float(progress.done), value + 0.001)
         told, told_at = progress, now
         await on_progress(value, float(progress.total), progress.message)
-
-
-def _after(result: SpriteResult) -> str:
-    first = result.assets[0]
-    failed = sorted({name for a in result.assets for name, check in a.checks.items() if check.blocks and not check.ok})
-    if failed:
-        other = "another seed or prompt" if result.pixelized is None else "another size, colors, palette or canvas"
-        return f"Not every sprite was published, since a check failed ({', '.join(failed)}): try {other}."
-    keyed = any("key" in a.checks and not a.checks["key"].ok for a in result.assets)
-    hint = "It still shows the colour that the model draws behind things; transparent=true cuts that out. " if keyed else ""
-    if not all(a.published for a in result.assets):
-        there = (
-            "It is in the library, at `file`; to have it in a game, ask again with the Bevy project (`project`) and publish=true."
-        )
-        return hint + there
-    reduced = result.pixelized is not None and result.pixelized.kind == "no_grid"
-    if reduced:
-        hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. "
-    if result.tileset is not None:
-        return f"{seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
-    look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
-    return f"{hint}{seen_in_game(result.assets)}{look}"
-
-
-def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:
-    sidecar = next((path for path in asset.sidecars if path.endswith(".json")), "its sidecar")
-    return (
-        f'Load "{asset.path}" in Bevy as {tileset.columns}x{tileset.rows} tiles of {tileset.tile_size} px; which tile goes where '
-        f"stands in the manifest's entry and, with the map of the preview, in assets/{sidecar}."
-    )
-
-
-def seen_in_game(assets: Sequence[AssetAnswer]) -> str:
-    """What a running game made of them, in one sentence with a space behind; nothing if none runs."""
-    if all(asset.reloaded for asset in assets):
-        slowest = max(asset.reload.after_ms or 0 for asset in assets)
-        return f"The running game has the new pixels, {slowest} ms after the publish. "
-    unseen = next((asset for asset in assets if asset.reloaded is False), None)
-    return f"{unseen.reload.reason} " if unseen is not None else ""

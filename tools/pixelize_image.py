@@ -18,7 +18,7 @@ from dgx_pixels.pixels.art_options import MOST_SIDE, Cleanup
 from dgx_pixels.pixels.dither import Dither
 from dgx_pixels.pixels.edit import Anchor
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import JobAnswer, SpriteResult, schema_of
+from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
     OverwriteArgument,
@@ -121,7 +121,7 @@ async def pixelize_image(
     except (RequestError, PaletteError, ReadError, MattingError, PublishError) as error:
         raise ToolError(str(error)) from error
 
-    async def work(report: Report) -> SpriteResult:
+    async def work(report: Report) -> JobResult:
         return await pixelize_job(services, request, bevy, report)
 
     return await run_job(services, "pixelize", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress)

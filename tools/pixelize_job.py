@@ -16,7 +16,7 @@ from dgx_pixels.pixels.art_options import MOST_COLORS, asked_size
 from dgx_pixels.pixels.checks import check_sprite
 from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.read import MOST_BYTES, read_picture
-from dgx_pixels.tools.answers import GridAnswer, PixelizedAnswer, SourceAnswer, SpriteResult
+from dgx_pixels.tools.answers import GridAnswer, JobResult, PixelizedAnswer, SourceAnswer
 from dgx_pixels.tools.finished import Origin, keep, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.reading import read_file
@@ -39,7 +39,7 @@ T = TypeVar("T")
 _STEPS = 5
 
 
-async def pixelize_job(services: Services, request: PixelizeRequest, project: BevyProject | None, report: Report) -> SpriteResult:
+async def pixelize_job(services: Services, request: PixelizeRequest, project: BevyProject | None, report: Report) -> JobResult:
     """Make the sprite, keep it and publish it. Raises JobFailedError."""
     options = request.options
     try:
@@ -70,7 +70,7 @@ async def pixelize_job(services: Services, request: PixelizeRequest, project: Be
         raise JobFailedError(str(error)) from error
     except MemoryError as error:
         raise JobFailedError("There is not enough memory for this picture: give a smaller one.") from error
-    return SpriteResult(assets=assets, pixelized=_described(picture, found))
+    return JobResult(assets=assets, pixelized=_described(picture, found))
 
 
 async def _apart(services: Services, work: Callable[[], T]) -> T:

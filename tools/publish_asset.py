@@ -16,7 +16,7 @@ from dgx_pixels.tools.answers import PublishAnswer, schema_of
 from dgx_pixels.tools.arguments import OverwriteArgument, ProjectArgument
 from dgx_pixels.tools.details import read_details
 from dgx_pixels.tools.finished import Finished, Origin, publish
-from dgx_pixels.tools.jobs import seen_in_game
+from dgx_pixels.tools.next_step import seen_in_game
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_request import RequestError, read_category
 

@@ -16,7 +16,7 @@ from dgx_pixels.models.render import RenderRequest
 from dgx_pixels.pixels.checks import check_key, check_sprite
 from dgx_pixels.pixels.read import PictureError
 from dgx_pixels.pixels.sprite import make_sprite
-from dgx_pixels.tools.answers import SpriteResult
+from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.finished import Finished, Origin, keep, kept_before, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.reading import ReadError
@@ -40,7 +40,7 @@ JOB_ERRORS = (ModelError, PublishError, LibraryError, QueueFullError, WorkCancel
 """What ends a job with one sentence for its caller."""
 
 
-async def sprite_job(services: Services, request: SpriteRequest, project: BevyProject | None, report: Report) -> SpriteResult:
+async def sprite_job(services: Services, request: SpriteRequest, project: BevyProject | None, report: Report) -> JobResult:
     """Make all variants, keep each as soon as it is done, publish them together. Raises JobFailedError."""
     try:
         contender = parse_contender(services.catalogue, request.model)
@@ -51,7 +51,7 @@ async def sprite_job(services: Services, request: SpriteRequest, project: BevyPr
         assets = await publish(services, project, made, wanted=request.publish, overwrite=request.overwrite)
     except JOB_ERRORS as error:
         raise JobFailedError(str(error)) from error
-    return SpriteResult(assets=assets)
+    return JobResult(assets=assets)
 
 
 def _all(outcomes: Sequence[Finished | BaseException]) -> list[Finished]:

@@ -18,7 +18,7 @@ from dgx_pixels.pixels.tile_map import random_map
 from dgx_pixels.pixels.tile_proof import MOST_RATIO, MOST_WORST
 from dgx_pixels.pixels.tile_set import make_textures, make_tileset
 from dgx_pixels.pixels.tile_tiled import tmx_bytes, tsx_bytes
-from dgx_pixels.tools.answers import SpriteResult, TilesetAnswer
+from dgx_pixels.tools.answers import JobResult, TilesetAnswer
 from dgx_pixels.tools.finished import Origin, keep, kept_before, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.sprite_job import JOB_ERRORS
@@ -49,7 +49,7 @@ class _Made:
     sample: TileMap
 
 
-async def tileset_job(services: Services, request: TilesetRequest, project: BevyProject | None, report: Report) -> SpriteResult:
+async def tileset_job(services: Services, request: TilesetRequest, project: BevyProject | None, report: Report) -> JobResult:
     """Make the set, keep it and publish it with its sidecars. Raises JobFailedError, also for a set that does not fit."""
     report(0, 1, "waiting for the GPU thread and the model")
     try:
@@ -62,7 +62,7 @@ async def tileset_job(services: Services, request: TilesetRequest, project: Bevy
         assets = await publish(services, project, [kept], wanted=request.publish, overwrite=request.overwrite)
     except JOB_ERRORS as error:
         raise JobFailedError(str(error)) from error
-    return SpriteResult(assets=assets, tileset=_answer(request, made.tileset))
+    return JobResult(assets=assets, tileset=_answer(request, made.tileset))
 
 
 def sidecars_of(name: str) -> tuple[str, ...]:

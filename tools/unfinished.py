@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.library.records import JobRecord
-    from dgx_pixels.tools.answers import SpriteResult
+    from dgx_pixels.tools.answers import JobResult
     from dgx_pixels.tools.jobs import Again, Report, Work
     from dgx_pixels.tools.services import Services
 
@@ -32,19 +32,19 @@ def works(services: Services) -> Mapping[str, Again]:
     """The work of each kind of job that can be done again, from what the library has of it."""
 
     def sprite(job: JobRecord) -> Work:
-        async def work(report: Report) -> SpriteResult:
+        async def work(report: Report) -> JobResult:
             return await sprite_job(services, _read(SpriteRequest, job), _project(job), report)
 
         return work
 
     def pixelize(job: JobRecord) -> Work:
-        async def work(report: Report) -> SpriteResult:
+        async def work(report: Report) -> JobResult:
             return await pixelize_job(services, _read(PixelizeRequest, job), _project(job), report)
 
         return work
 
     def tileset(job: JobRecord) -> Work:
-        async def work(report: Report) -> SpriteResult:
+        async def work(report: Report) -> JobResult:
             return await tileset_job(services, _read(TilesetRequest, job), _project(job), report)
 
         return work

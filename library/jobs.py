@@ -1,0 +1,86 @@
+"""The jobs in the library: what was asked for, who works on it, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from dgx_pixels.library.database import LibraryError
+from dgx_pixels.library.records import JobRecord
+
+if TYPE_CHECKING:
+    from dgx_pixels.library.owner import Owner
+    from dgx_pixels.library.records import JobStatus
+    from dgx_pixels.library.store import Store
+
+_UNFINISHED = ("queued", "running")
+"""A paused job waits for whoever paused it: nobody need work on it, and none takes it over."""
+_COLUMNS = "SELECT id, kind, project, request, status, result, error, owner, attempts FROM jobs"
+
+
+class Jobs:
+    """The table of jobs."""
+
+    def __init__(self, store: Store, owner: Owner) -> None:
+        self._store = store
+        self._owner = owner
+
+    async def create(self, job_id: str, kind: str, project: str, request: str) -> None:
+        """Keep a new job, queued, as ours."""
+        now = time.time()
+        values = (job_id, kind, project, request, "queued", None, None, self._owner.id, now, now, 0)
+        async with self._store.transaction():
+            await self._store.db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    async def begin(self, job_id: str) -> None:
+        """Keep that the work on a job begins, once more."""
+        await self._change(job_id, "status = 'running', attempts = attempts + 1")
+
+    async def give_back(self, job_id: str, *, begun: bool) -> None:
+        """Keep that a job of ours is to be done by another process; if it was begun, that does not count."""
+        await self._change(job_id, f"status = 'queued', attempts = attempts - {int(begun)}")
+
+    async def take(self, job: JobRecord) -> bool:
+        """Make a job ours, queued again; answers whether it was still as `job` says: another process may have been faster."""
+        change = "status = 'queued', owner = ?, result = NULL, error = NULL"
+        return await self._change(job.id, change, self._owner.id, still=job)
+
+    async def _change(self, job_id: str, change: str, *values: str, still: JobRecord | None = None) -> bool:
+        condition, state = ("", ()) if still is None else ("AND status = ? AND owner = ?", (still.status, still.owner))
+        query = f"UPDATE jobs SET {change}, updated = ? WHERE id = ? {condition}"
+        async with self._store.transaction(), self._store.db.execute(query, (*values, time.time(), job_id, *state)) as cursor:
+            return cursor.rowcount == 1
+
+    async def set(self, job_id: str, status: JobStatus, *, result: str | None = None, error: str | None = None) -> None:
+        """Keep what became of a job."""
+        async with self._store.transaction():
+            await self._store.db.execute(
+                "UPDATE jobs SET status = ?, result = ?, error = ?, updated = ? WHERE id = ?",
+                (status, result, error, time.time(), job_id),
+            )
+
+    def is_worked_on(self, job: JobRecord) -> bool:
+        """Whether some process, this one or another, works on a job that has not ended."""
+        return job.status in _UNFINISHED and self._owner.works(job.owner)
+
+    def is_left(self, job: JobRecord) -> bool:
+        """Whether a job has not ended, and nobody works on it."""
+        return job.status in _UNFINISHED and not self._owner.works(job.owner)
+
+    async def find(self, job_id: str) -> JobRecord | None:
+        """A job, or None if there is none of that id."""
+        found = await self._store.db.execute_fetchall(f"{_COLUMNS} WHERE id = ?", (job_id,))
+        return next((JobRecord(**dict(row)) for row in found), None)
+
+    async def get(self, job_id: str) -> JobRecord:
+        """A job. Raises LibraryError if there is none of that id."""
+        found = await self.find(job_id)
+        if found is None:
+            raise LibraryError(f"There is no job {job_id!r}: use the job_id that the generating tool answered with.")
+        return found
+
+    async def left(self) -> list[JobRecord]:
+        """Jobs that have not ended, and that nobody works on, oldest first."""
+        query = f"{_COLUMNS} WHERE status IN (?, ?) ORDER BY created"
+        jobs = [JobRecord(**dict(row)) for row in await self._store.db.execute_fetchall(query, _UNFINISHED)]
+        return [job for job in jobs if self.is_left(job)]

@@ -1,0 +1,50 @@
+"""The sentence that says what to do now, with what a job has made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dgx_pixels.tools.answers import AssetAnswer, JobResult, TilesetAnswer
+
+
+def after(result: JobResult) -> str:
+    """One sentence or two on what to do with what a job made."""
+    first = result.assets[0]
+    failed = sorted({name for a in result.assets for name, check in a.checks.items() if check.blocks and not check.ok})
+    if failed:
+        other = "another seed or prompt" if result.pixelized is None else "another size, colors, palette or canvas"
+        return f"Not every sprite was published, since a check failed ({', '.join(failed)}): try {other}."
+    keyed = any("key" in a.checks and not a.checks["key"].ok for a in result.assets)
+    hint = "It still shows the colour that the model draws behind things; transparent=true cuts that out. " if keyed else ""
+    if not all(a.published for a in result.assets):
+        there = (
+            "It is in the library, at `file`; to have it in a game, ask again with the Bevy project (`project`) and publish=true."
+        )
+        return hint + there
+    reduced = result.pixelized is not None and result.pixelized.kind == "no_grid"
+    if reduced:
+        hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. "
+    if result.tileset is not None:
+        return f"{seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
+    look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
+    return f"{hint}{seen_in_game(result.assets)}{look}"
+
+
+def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:
+    sidecar = next((path for path in asset.sidecars if path.endswith(".json")), "its sidecar")
+    return (
+        f'Load "{asset.path}" in Bevy as {tileset.columns}x{tileset.rows} tiles of {tileset.tile_size} px; which tile goes where '
+        f"stands in the manifest's entry and, with the map of the preview, in assets/{sidecar}."
+    )
+
+
+def seen_in_game(assets: Sequence[AssetAnswer]) -> str:
+    """What a running game made of them, in one sentence with a space behind; nothing if none runs."""
+    if all(asset.reloaded for asset in assets):
+        slowest = max(asset.reload.after_ms or 0 for asset in assets)
+        return f"The running game has the new pixels, {slowest} ms after the publish. "
+    unseen = next((asset for asset in assets if asset.reloaded is False), None)
+    return f"{unseen.reload.reason} " if unseen is not None else ""
