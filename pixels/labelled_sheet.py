@@ -13,8 +13,8 @@ from dgx_pixels.pixels.sprite import Sprite
 _MOST_BYTES: Final = 256 * 1024
 _SIDE: Final = 1536  # px: what models that look at pictures see without shrinking it
 _SCALES: Final = range(8, 0, -1)  # px for each of the sprites' pixels
-_GAP, _LINE, _LETTERS: Final = 8, 16, 12  # px between pictures, of a line of text, and of its letters
-_GROUND, _INK, _FAINT: Final = (32, 32, 32), (235, 235, 235), (170, 170, 170)
+_GAP, _LINE, _LETTERS = 8, 16, 12  # px between pictures, of a line of text, and of its letters
+_GROUND, _INK, _FAINT = (32, 32, 32), (235, 235, 235), (170, 170, 170)
 
 
 @dataclass(frozen=True, eq=False)
