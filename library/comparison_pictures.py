@@ -27,9 +27,10 @@ async def picture(comparisons: Comparisons, comparison_id: str, round_number: in
         None if shown is None or label not in shown.labels else await comparisons.png(found.id, round_number, shown.labels[label])
     )
     if png is None:
+        drawn = ", ".join(str(r.number) for r in found.complete) or "none"
         raise LibraryError(
-            f"There is no picture {label[:20]!r} of round {round_number} in the comparison {comparison_id}: its rounds so far are "
-            f"{', '.join(str(r.number) for r in found.complete) or 'none'}, each with labels from A."
+            f"There is no picture {label[:20]!r} of round {round_number} in the comparison {comparison_id}: "
+            f"its rounds so far are {drawn}, each with labels from A."
         )
     return png if found.named else await asyncio.to_thread(without_recipe, png)
 
