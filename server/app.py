@@ -24,7 +24,7 @@ from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.gpu import GpuThread
 from dgx_pixels.models.watch import ModelsWatch
-from dgx_pixels.resources import assets, models, palettes
+from dgx_pixels.resources import assets, comparison_view, models, palettes
 from dgx_pixels.server.beside import beside
 from dgx_pixels.server.lost import Role, end
 from dgx_pixels.server.settings import Settings
@@ -55,7 +55,9 @@ _TOOLS = (
     generate_sprite, generate_tileset, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job, publish_asset,
     setup_project,
 )  # fmt: skip
-_RESOURCES = (models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes)
+_RESOURCES = (
+    models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes, comparison_view.comparison_view,
+)  # fmt: skip
 
 
 class Activity(Middleware):
