@@ -36,6 +36,7 @@ from dgx_pixels.tools.job_tools import cancel_job, get_job
 from dgx_pixels.tools.jobs import JobRunner
 from dgx_pixels.tools.list_models import list_models
 from dgx_pixels.tools.pixelize_image import pixelize_image
+from dgx_pixels.tools.promote_lora import promote_lora
 from dgx_pixels.tools.publish_asset import publish_asset
 from dgx_pixels.tools.services import Services
 from dgx_pixels.tools.setup_project import setup_project
@@ -53,7 +54,7 @@ sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
 
 _TOOLS = (
     generate_sprite, generate_tileset, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job, publish_asset,
-    setup_project,
+    setup_project, promote_lora,
 )  # fmt: skip
 _RESOURCES = (
     models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes, comparison_view.comparison_view,
