@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.pixels.labelled_sheet import Group, labelled_sheet
-from dgx_pixels.pixels.sprite import decode_png, without_recipe
+from dgx_pixels.pixels.png_text import without_text
+from dgx_pixels.pixels.sprite import decode_png
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,11 +28,12 @@ async def picture(comparisons: Comparisons, comparison_id: str, round_number: in
         None if shown is None or label not in shown.labels else await comparisons.png(found.id, round_number, shown.labels[label])
     )
     if png is None:
+        drawn = ", ".join(str(r.number) for r in found.complete) or "none"
         raise LibraryError(
-            f"There is no picture {label[:20]!r} of round {round_number} in the comparison {comparison_id}: its rounds so far are "
-            f"{', '.join(str(r.number) for r in found.complete) or 'none'}, each with labels from A."
+            f"There is no picture {label[:20]!r} of round {round_number} in the comparison {comparison_id}: "
+            f"its rounds so far are {drawn}, each with labels from A."
         )
-    return png if found.named else await asyncio.to_thread(without_recipe, png)
+    return png if found.named else await without_text(png)
 
 
 async def all_pictures(comparisons: Comparisons, comparison_id: str) -> dict[str, bytes]:
@@ -40,7 +42,7 @@ async def all_pictures(comparisons: Comparisons, comparison_id: str) -> dict[str
 
     def stripped() -> dict[str, bytes]:
         return {
-            f"{r.number}/{label}": without_recipe(pngs[r.number, place])
+            f"{r.number}/{label}": without_text(pngs[r.number, place])
             for r in found.complete
             for label, place in r.labels.items()
         }

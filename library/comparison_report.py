@@ -18,7 +18,7 @@ from dgx_pixels.library.comparison_answer import (
 )
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.ranking import Ballot, bradley_terry, count, judge, sentence
-from dgx_pixels.pixels.sprite import recipe_of
+from dgx_pixels.pixels.png_text import recipe_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,7 +77,7 @@ def _contenders(found: Comparison) -> list[ContenderAnswer]:
         cells = [r.cells[place] for r in found.rounds if place in r.cells]
         won = sum(r.vote is not None and r.vote.winner == place for r in found.rounds)
         answers.append(ContenderAnswer(
-            contender=contender, is_base=is_base(contender), pictures=len(cells), wins=won,
+            contender=contender, is_base=place == found.base, pictures=len(cells), wins=won,
             seconds=round(median(c.seconds for c in cells), _DIGITS) if cells else 0.0,
             memory_bytes=max((c.memory for c in cells if c.memory is not None), default=None), **_means(cells),
         ))  # fmt: skip
@@ -89,11 +89,6 @@ def _means(cells: Sequence[Cell]) -> dict[str, float | None]:
     names = {name: None for cell in cells for name in cell.measures}
     values = {name: [v for c in cells if (v := c.measures.get(name)) is not None] for name in names}
     return _rounded({name: fmean(v) if v else None for name, v in values.items()})
-
-
-def is_base(contender: str) -> bool:
-    """Whether a contender is a base model without LoRAs."""
-    return "+" not in contender
 
 
 def _standing(found: Comparison, project: Sequence[Ballot]) -> Standing:
@@ -116,7 +111,7 @@ def _standing(found: Comparison, project: Sequence[Ballot]) -> Standing:
 
 def _pairs(found: Comparison, ballots: Sequence[Ballot], kind: str | None) -> list[PairAnswer]:
     """Every contender against the base, or, where there is none, against the first."""
-    against = next((c for c in found.contenders if is_base(c)), found.contenders[0])
+    against = found.contenders[found.base or 0]
     counted = [ballot for ballot in ballots if kind in (None, ballot.kind)]
     return [_pair(counted, contender, against, kind) for contender in found.contenders if contender != against]
 
@@ -162,6 +157,6 @@ async def recipes_of(comparisons: Comparisons, comparison_id: str) -> dict[str, 
         raise LibraryError("The recipes are told when all rounds are voted on, or after record_vote with reveal=true.")
     pngs = await comparisons.pngs(comparison_id)
     return {
-        str(r.number): {label: json.loads(recipe_of(pngs[r.number, place]) or "null") for label, place in r.labels.items()}
+        str(r.number): {label: json.loads(recipe_in(pngs[r.number, place]) or "null") for label, place in r.labels.items()}
         for r in found.complete
     }

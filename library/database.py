@@ -65,6 +65,7 @@ CREATE TABLE comparisons (
     project TEXT NOT NULL,
     blind INTEGER NOT NULL,
     revealed INTEGER NOT NULL,      -- whether voting has ended
+    base INTEGER,                   -- the place of the base model without LoRAs, which the others are held against
     note TEXT NOT NULL,
     created REAL NOT NULL
 ) STRICT;

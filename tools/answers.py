@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dgx_pixels.library.comparison_answer import ComparisonAnswer
 from dgx_pixels.library.records import JobStatus
 
 
@@ -101,6 +102,7 @@ class JobResult(Answer):
     assets: list[AssetAnswer] = []
     pixelized: PixelizedAnswer | None = Field(default=None, description="of a pixelize job only")
     tileset: TilesetAnswer | None = Field(default=None, description="of a tileset job only")
+    comparison: ComparisonAnswer | None = Field(default=None, description="of a comparison only")
 
 
 class Progress(Answer):
@@ -150,6 +152,16 @@ class PublishAnswer(Answer):
     """What publish_asset did."""
 
     asset: AssetAnswer
+    next: str = Field(description="what to do now")
+
+
+class VoteAnswer(Answer):
+    """What record_vote kept."""
+
+    comparison_id: str
+    left: int = Field(description="rounds that can be voted on still")
+    open: bool
+    comparison: ComparisonAnswer | None = Field(description="with names, measures and standing, once voting has ended")
     next: str = Field(description="what to do now")
 
 
