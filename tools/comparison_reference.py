@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING
 
@@ -48,8 +47,8 @@ def style_of_folder(services: Services, project: BevyProject | None, text: str) 
     folder = allowed_file(services, project, text)
     if not folder.is_dir():
         raise ReadError(f"{folder} is no folder: give one with sprites at their true size, asset ids, or 'project'.")
-    files = sorted(os.path.join(where, name) for where, _, names in os.walk(folder) for name in names if name.endswith(".png"))
-    found = [picture for file in files[:_MOST_PICTURES] if (picture := _sprite(services, project, file)) is not None]
+    files = sorted(folder.rglob("*.png"))[:_MOST_PICTURES]
+    found = [picture for file in files if (picture := _sprite(services, project, str(file))) is not None]
     return _style(found, str(folder))
 
 

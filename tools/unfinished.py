@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from dgx_pixels.bevy.project import ProjectError, open_project
+from dgx_pixels.tools.comparison_job import comparison_job
+from dgx_pixels.tools.comparison_request import ComparisonRequest
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.pixelize_job import pixelize_job
 from dgx_pixels.tools.pixelize_request import PixelizeRequest
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from dgx_pixels.tools.jobs import Again, Report, Work
     from dgx_pixels.tools.services import Services
 
-R = TypeVar("R", SpriteRequest, PixelizeRequest, TilesetRequest)
+R = TypeVar("R", SpriteRequest, PixelizeRequest, TilesetRequest, ComparisonRequest)
 
 
 def works(services: Services) -> Mapping[str, Again]:
@@ -49,7 +51,13 @@ def works(services: Services) -> Mapping[str, Again]:
 
         return work
 
-    return {"sprite": sprite, "pixelize": pixelize, "tileset": tileset}
+    def comparison(job: JobRecord) -> Work:
+        async def work(report: Report) -> JobResult:
+            return await comparison_job(services, _read(ComparisonRequest, job), _project(job), report)
+
+        return work
+
+    return {"sprite": sprite, "pixelize": pixelize, "tileset": tileset, "comparison": comparison}
 
 
 def _read(kind: type[R], job: JobRecord) -> R:
