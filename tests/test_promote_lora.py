@@ -16,7 +16,7 @@ from dgx_pixels.library.comparison_records import NewCell, PlannedRound
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import embedded
 from dgx_pixels.models.renderer import Renderer
-from dgx_pixels.pixels.sprite import recipe_of
+from dgx_pixels.pixels.png_text import recipe_in
 from dgx_pixels.server.cli import main
 from dgx_pixels.server.settings import Settings
 
@@ -94,7 +94,7 @@ async def test_what_won_is_the_default_and_draws(client: Client[Any], settings: 
     assert "it won 18 of 20 decided votes (90 %, 95 % interval 70 to 97 %), with 2 ties and 1 neither" in answer["next"]
     assert model_of(game) == STYLE
     assert sprite is not None
-    recipe = json.loads(recipe_of(Path(sprite["result"]["assets"][0]["file"]).read_bytes()) or "")
+    recipe = json.loads(recipe_in(Path(sprite["result"]["assets"][0]["file"]).read_bytes()) or "")
     assert recipe["model"] == STYLE
     (kept,) = (await promoted(client))["history"]
     assert {k: kept[k] for k in ("contender", "before", "against", "wins", "forced", "undone")} == {

@@ -18,7 +18,7 @@ from dgx_pixels.server.settings import Settings
 
 URI = "ui://dgx-pixels/comparison"
 SEED = 918273645
-TWO = {"contenders": ["tiny-sdxl", "tiny-sdxl+style:0.8"], "prompts": ["a red potion"], "seed": SEED, "steps": 2}
+TWO: dict[str, Any] = {"contenders": ["tiny-sdxl", "tiny-sdxl+style:0.8"], "prompts": ["a red potion"], "seed": SEED, "steps": 2}
 SECRETS = ("tiny", "sdxl", "style", "lora", "0.8", str(SEED), "sha256")
 
 
