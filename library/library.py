@@ -15,6 +15,7 @@ from dgx_pixels.library.comparisons import Comparisons
 from dgx_pixels.library.database import LibraryError, connect
 from dgx_pixels.library.jobs import Jobs
 from dgx_pixels.library.owner import Owner
+from dgx_pixels.library.promotions import Promotions
 from dgx_pixels.library.records import AssetVersion, NewVersion
 from dgx_pixels.library.store import Store
 
@@ -41,6 +42,7 @@ class Library:
         self._owner = Owner(home)
         self.jobs = Jobs(store, self._owner)
         self.comparisons = Comparisons(store)
+        self.promotions = Promotions(store)
 
     @classmethod
     async def open(cls, home: Path) -> Self:

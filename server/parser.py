@@ -6,6 +6,8 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
+from dgx_pixels.server import promote_command
+
 _PALETTE = "a bundled palette's name, '#1a1c2c,#5d275d,...', a .hex, .gpl, .pal or PNG file, or 'project'"
 
 
@@ -49,12 +51,14 @@ def parser() -> argparse.ArgumentParser:
     publish.add_argument("asset", help="its id, or its path below assets/: sprites/item_red_potion.png")
     publish.add_argument("--version", type=int, help="which version; the newest if left out")
     publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
+    promote = commands.add_parser("promote", help="make a contender the Bevy project's default, or take that back")
+    promote_command.options(promote)
     bench = commands.add_parser("bench", help="measure sprites on this machine, and write a report with a contact sheet")
     _bench_options(bench)
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for command in (sprite, pixelize, tileset, init, publish, models, bench, doctor):
+    for command in (sprite, pixelize, tileset, init, publish, promote, models, bench, doctor):
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    for command in (serve, stdio, sprite, pixelize, tileset, init, publish, models, bench, doctor):
+    for command in (serve, stdio, sprite, pixelize, tileset, init, publish, promote, models, bench, doctor):
         command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
         command.add_argument(
             "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
