@@ -6,7 +6,7 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
-from dgx_pixels.server import promote_command
+from dgx_pixels.server import compare_command, promote_command
 
 _PALETTE = "a bundled palette's name, '#1a1c2c,#5d275d,...', a .hex, .gpl, .pal or PNG file, or 'project'"
 
@@ -51,14 +51,20 @@ def parser() -> argparse.ArgumentParser:
     publish.add_argument("asset", help="its id, or its path below assets/: sprites/item_red_potion.png")
     publish.add_argument("--version", type=int, help="which version; the newest if left out")
     publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
+    compare = commands.add_parser(
+        "compare", help="draw the same prompts with several models or LoRA strengths, to be voted on blind"
+    )
+    compare_command.options(compare)
+    vote = commands.add_parser("vote", help="keep which picture of a comparison is the best, or export votes")
+    compare_command.vote_options(vote)
     promote = commands.add_parser("promote", help="make a contender the Bevy project's default, or take that back")
     promote_command.options(promote)
     bench = commands.add_parser("bench", help="measure sprites on this machine, and write a report with a contact sheet")
     _bench_options(bench)
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for command in (sprite, pixelize, tileset, init, publish, promote, models, bench, doctor):
+    for command in (sprite, pixelize, tileset, compare, vote, init, publish, promote, models, bench, doctor):
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    for command in (serve, stdio, sprite, pixelize, tileset, init, publish, promote, models, bench, doctor):
+    for command in (serve, stdio, sprite, pixelize, tileset, compare, vote, init, publish, promote, models, bench, doctor):
         command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
         command.add_argument(
             "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
