@@ -33,16 +33,21 @@ class Events:
     def __init__(self, wire: TextIO) -> None:
         self._wire = wire
         self._last: dict[str, float] = {}
+        self.gone = False
+        """Whether nobody reads any more."""
 
     def tell(self, event: str, **facts: object) -> None:
-        """Write one event. Raises OSError: who reads has gone."""
+        """Write one event, unless nobody reads any more."""
         now = time.monotonic()
         ends = facts.get("step", facts.get("done")) == facts.get("total")
         if event in _OFTEN and not ends and now - self._last.get(event, -_EVERY_S) < _EVERY_S:
             return
         self._last[event] = now
-        self._wire.write(json.dumps({"event": event, **facts}) + "\n")
-        self._wire.flush()
+        try:
+            self._wire.write(json.dumps({"event": event, **facts}) + "\n")
+            self._wire.flush()
+        except BrokenPipeError:
+            self.gone = True
 
 
 def own_stdout() -> TextIO:

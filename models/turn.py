@@ -6,7 +6,7 @@ drawn: so the next step waits for the drawing, however often the trainer comes b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,25 @@ class Turn:
             pass
         with _lock(self._gpu):
             yield
+
+    @contextmanager
+    def for_steps(self) -> Iterator[Callable[[], None]]:
+        """Hold the GPU for work of many steps, and call what is given between them: who waits to draw gets in there."""
+        with _lock(self._turnstile):
+            pass
+        lock = _lock(self._gpu)
+
+        def breathe() -> None:
+            lock.release()
+            with _lock(self._turnstile):
+                pass
+            lock.acquire()
+
+        lock.acquire()
+        try:
+            yield breathe
+        finally:
+            lock.release()
 
     @contextmanager
     def for_drawing(self) -> Iterator[None]:
