@@ -133,8 +133,8 @@ class _Run:
     def _step(self, training: Training, metrics: Metrics) -> None:
         started, rate = time.monotonic(), training.rate
         try:
-            with self._turn.for_step():
-                loss = training.learn()
+            with self._turn.for_steps() as breathe:
+                loss = training.learn(breathe)
         except LossError as error:
             raise ModelError(
                 f"The training cannot go on: {error}. Start it again with a lower learning rate; its checkpoints are kept."

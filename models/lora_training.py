@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -59,13 +59,13 @@ class Training:
         """The learning rate of the next step."""
         return float(self._optimizer.param_groups[0]["lr"])
 
-    def learn(self) -> float:
-        """Make one step; answers with its loss.
+    def learn(self, breathe: Callable[[], None] = lambda: None) -> float:
+        """Make one step; answers with its loss. `breathe` is called between its batches, if it has several.
 
         If memory runs out, the step is made again with less: see `checkpoints_gradients`. Raises LossError, with nothing
         changed, and OutOfMemoryError if that is too much, too.
         """
-        loss = self._gradients_that_fit()
+        loss = self._gradients_that_fit(breathe)
         if not math.isfinite(loss):
             raise LossError(f"the loss became {loss} in step {self.step + 1}")
         nn.utils.clip_grad_norm_(self.weights.values(), _MOST_GRADIENT)
@@ -77,9 +77,9 @@ class Training:
         self.step += 1
         return loss
 
-    def _gradients_that_fit(self) -> float:
+    def _gradients_that_fit(self, breathe: Callable[[], None]) -> float:
         try:
-            return self._gradients()
+            return self._gradients(breathe)
         except Exception as error:
             if self.checkpoints_gradients or not is_out_of_memory(error):
                 raise
@@ -88,9 +88,9 @@ class Training:
         give_back(self.pipeline.device)
         self.pipeline.unet.enable_gradient_checkpointing()
         self.checkpoints_gradients = True
-        return self._gradients()
+        return self._gradients(breathe)
 
-    def _gradients(self) -> float:
+    def _gradients(self, breathe: Callable[[], None]) -> float:
         """Gradients of all batches of this step; answers with their mean loss."""
         total, parts = 0.0, self.spec.accumulation
         for part in range(parts):
@@ -99,7 +99,9 @@ class Training:
             torch.manual_seed(seed)  # for the LoRA's dropout
             loss = loss_of(self.pipeline, self.noise, batch, self._words(batch.texts), self.spec.min_snr) / parts
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
-            total += float(loss.item())
+            total += float(loss.item())  # waits for the device, so that the GPU is truly free to breathe
+            if part + 1 < parts:
+                breathe()
         return total
 
     def _draw(self, examples: list[Example], seed: int, *, caption_dropout: float | None = None) -> Batch:
