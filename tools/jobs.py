@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MOST_ATTEMPTS = 2
-"""How often a job is begun without getting further. One that ends the process each time must not do so for ever."""
+_MOST_ATTEMPTS = 3
+"""How often a job is begun without getting further. One that ends the process each time must not do so for ever; a machine that
+went down in the middle of one, and in the middle of the next try, was no fault of it."""
 CURRENT_JOB: ContextVar[str] = ContextVar("the job that this task works for", default="")
 _INNER_FAILURE = "Something went wrong inside DGX-Pixels; its log has the details. Ask again, or try other settings."
 _PRIORITIES = {"batch": Priority.BATCH, "comparison": Priority.BATCH, "training": Priority.TRAINING}
