@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dgx_pixels.tools.answers import AssetAnswer, JobResult, TilesetAnswer
+    from dgx_pixels.tools.answers import AssetAnswer, BatchAnswer, JobResult, TilesetAnswer
 
 
 def after(result: JobResult) -> str:
     """One sentence or two on what to do with what a job made."""
+    if result.batch is not None:
+        return _after_batch(result.batch)
     first = result.assets[0]
     failed = sorted({name for a in result.assets for name, check in a.checks.items() if check.blocks and not check.ok})
     if failed:
@@ -31,6 +33,17 @@ def after(result: JobResult) -> str:
         return f"{seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
     look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
     return f"{hint}{seen_in_game(result.assets)}{look}"
+
+
+def _after_batch(batch: BatchAnswer) -> str:
+    assets = [asset for item in batch.items for asset in item.assets]
+    shown = "The running game has the new pixels. " if all(asset.reloaded for asset in assets) else ""
+    look = f'{shown}Load each in Bevy by its path, like asset_server.load("{assets[0].path}").'
+    if batch.failed:
+        return f"{batch.failed} of {len(batch.items)} prompts failed, see `error` of each: ask for those again. {look}"
+    if not all(asset.published for asset in assets):
+        return "They are in the library; to have one in a game, call publish_asset with its id and the Bevy project (`project`)."
+    return look
 
 
 def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:
