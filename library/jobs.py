@@ -31,6 +31,7 @@ class Jobs:
         values = (job_id, kind, project, request, "queued", None, None, self._owner.id, now, now, 0)
         async with self._store.transaction():
             await self._store.db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        self._store.changes.tell("job", job_id)
 
     async def begin(self, job_id: str) -> None:
         """Keep that the work on a job begins, once more."""
@@ -49,7 +50,10 @@ class Jobs:
         condition, state = ("", ()) if still is None else ("AND status = ? AND owner = ?", (still.status, still.owner))
         query = f"UPDATE jobs SET {change}, updated = ? WHERE id = ? {condition}"
         async with self._store.transaction(), self._store.db.execute(query, (*values, time.time(), job_id, *state)) as cursor:
-            return cursor.rowcount == 1
+            changed = cursor.rowcount == 1
+        if changed:
+            self._store.changes.tell("job", job_id)
+        return changed
 
     async def set(self, job_id: str, status: JobStatus, *, result: str | None = None, error: str | None = None) -> None:
         """Keep what became of a job."""
@@ -58,6 +62,7 @@ class Jobs:
                 "UPDATE jobs SET status = ?, result = ?, error = ?, updated = ? WHERE id = ?",
                 (status, result, error, time.time(), job_id),
             )
+        self._store.changes.tell("job", job_id)
 
     def is_worked_on(self, job: JobRecord) -> bool:
         """Whether some process, this one or another, works on a job that has not ended."""
