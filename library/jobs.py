@@ -84,6 +84,18 @@ class Jobs:
             raise LibraryError(f"There is no job {job_id!r}: use the job_id that the generating tool answered with.")
         return found
 
+    async def ids(self, prefix: str, most: int, kind: str | None = None) -> list[str]:
+        """The ids of jobs, of one kind or of all, that begin with `prefix`, newest first."""
+        query = "SELECT id FROM jobs WHERE substr(id, 1, ?) = ? AND kind = ifnull(?, kind) ORDER BY created DESC LIMIT ?"
+        rows = await self._store.db.execute_fetchall(query, (len(prefix), prefix, kind, most))
+        return [str(row["id"]) for row in rows]
+
+    async def counts(self) -> dict[str, int]:
+        """How many jobs there are of each state that is not an end: queued, running, paused."""
+        query = "SELECT status, count(*) AS n FROM jobs WHERE status IN (?, ?, ?) GROUP BY status"
+        rows = await self._store.db.execute_fetchall(query, (*_UNFINISHED, "paused"))
+        return dict.fromkeys((*_UNFINISHED, "paused"), 0) | {row["status"]: row["n"] for row in rows}
+
     async def left(self) -> list[JobRecord]:
         """Jobs that have not ended, and that nobody works on, oldest first."""
         query = f"{_COLUMNS} WHERE status IN (?, ?) ORDER BY created"

@@ -172,6 +172,11 @@ class Library:
             ORDER BY v.created DESC, a.path LIMIT ?"""
         return await self._rows(query, *([] if project is None else [project]), limit)
 
+    async def ids(self, prefix: str, most: int) -> list[str]:
+        """The ids of assets that begin with `prefix`, newest first."""
+        query = "SELECT id FROM assets WHERE substr(id, 1, ?) = ? ORDER BY created DESC LIMIT ?"
+        return [str(row["id"]) for row in await self._store.db.execute_fetchall(query, (len(prefix), prefix, most))]
+
     async def mark_published(self, versions: Iterable[tuple[str, int]]) -> None:
         """Remember that these versions (asset id, version) were written into their project."""
         published = list(versions)
