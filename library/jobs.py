@@ -32,6 +32,7 @@ class Jobs:
         """Keep a new job, queued, as ours."""
         async with self._store.transaction():
             await self._insert(job_id, kind, project, request)
+        self._store.changes.tell("job", job_id)
 
     async def create_once(self, job_id: str, kind: str, project: str, request: str, key: str, asked: str) -> KeyedJob | None:
         """Keep a new job under a key of this project and kind; if the key has one, keep nothing, and answer with that."""
@@ -41,6 +42,7 @@ class Jobs:
                 return KeyedJob(**dict(row))
             await self._insert(job_id, kind, project, request)
             await self._store.db.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", (project, kind, key, job_id, asked))
+        self._store.changes.tell("job", job_id)
         return None
 
     async def _insert(self, job_id: str, kind: str, project: str, request: str) -> None:
@@ -72,7 +74,10 @@ class Jobs:
         condition, state = ("", ()) if still is None else ("AND status = ? AND owner = ?", (still.status, still.owner))
         query = f"UPDATE jobs SET {change}, updated = ? WHERE id = ? {condition}"
         async with self._store.transaction(), self._store.db.execute(query, (*values, time.time(), job_id, *state)) as cursor:
-            return cursor.rowcount == 1
+            changed = cursor.rowcount == 1
+        if changed:
+            self._store.changes.tell("job", job_id)
+        return changed
 
     async def set(self, job_id: str, status: JobStatus, *, result: str | None = None, error: str | None = None) -> None:
         """Keep what became of a job."""
@@ -81,6 +86,7 @@ class Jobs:
                 "UPDATE jobs SET status = ?, result = ?, error = ?, updated = ? WHERE id = ?",
                 (status, result, error, time.time(), job_id),
             )
+        self._store.changes.tell("job", job_id)
 
     def is_worked_on(self, job: JobRecord) -> bool:
         """Whether some process, this one or another, works on a job that has not ended."""
@@ -101,6 +107,18 @@ class Jobs:
         if found is None:
             raise LibraryError(f"There is no job {job_id!r}: use the job_id that the generating tool answered with.")
         return found
+
+    async def ids(self, prefix: str, most: int, kind: str | None = None) -> list[str]:
+        """The ids of jobs, of one kind or of all, that begin with `prefix`, newest first."""
+        query = "SELECT id FROM jobs WHERE substr(id, 1, ?) = ? AND kind = ifnull(?, kind) ORDER BY created DESC LIMIT ?"
+        rows = await self._store.db.execute_fetchall(query, (len(prefix), prefix, kind, most))
+        return [str(row["id"]) for row in rows]
+
+    async def counts(self) -> dict[str, int]:
+        """How many jobs there are of each state that is not an end: queued, running, paused."""
+        query = "SELECT status, count(*) AS n FROM jobs WHERE status IN (?, ?, ?) GROUP BY status"
+        rows = await self._store.db.execute_fetchall(query, (*_UNFINISHED, "paused"))
+        return dict.fromkeys((*_UNFINISHED, "paused"), 0) | {row["status"]: row["n"] for row in rows}
 
     async def left(self) -> list[JobRecord]:
         """Jobs that have not ended, and that nobody works on, oldest first."""

@@ -39,6 +39,7 @@ class Library:
         self._store = store
         self._owner = Owner(home)
         self.jobs = Jobs(store, self._owner)
+        self.changes = store.changes
 
     @classmethod
     async def open(cls, home: Path) -> Self:
@@ -87,6 +88,7 @@ class Library:
                 (asset_id, version, recipe_id, digest, new.width, new.height, new.colors, new.seed, time.time()),
             )
             await self._note(new, asset_id, version)
+        self.changes.tell("asset", asset_id)
         return await self.version(asset_id, version)
 
     async def _note(self, new: NewVersion, asset_id: str, version: int) -> None:
@@ -171,12 +173,18 @@ class Library:
             ORDER BY v.created DESC, a.path LIMIT ?"""
         return await self._rows(query, *([] if project is None else [project]), limit)
 
+    async def ids(self, prefix: str, most: int) -> list[str]:
+        """The ids of assets that begin with `prefix`, newest first."""
+        query = "SELECT id FROM assets WHERE substr(id, 1, ?) = ? ORDER BY created DESC LIMIT ?"
+        return [str(row["id"]) for row in await self._store.db.execute_fetchall(query, (len(prefix), prefix, most))]
+
     async def mark_published(self, versions: Iterable[tuple[str, int]]) -> None:
         """Remember that these versions (asset id, version) were written into their project."""
+        published = list(versions)
         async with self._store.transaction():
-            await self._store.db.executemany(
-                "UPDATE versions SET published = 1 WHERE asset_id = ? AND version = ?", list(versions)
-            )
+            await self._store.db.executemany("UPDATE versions SET published = 1 WHERE asset_id = ? AND version = ?", published)
+        for asset_id in {asset_id for asset_id, _ in published}:
+            self.changes.tell("asset", asset_id)
 
 
 def _write(files: tuple[Path, ...], contents: tuple[bytes, ...]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 from fastmcp import FastMCP
 from fastmcp.server.lifespan import Lifespan, lifespan
 from fastmcp.server.middleware import Middleware, MiddlewareContext
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from dgx_pixels.bevy.project import find_project
 from dgx_pixels.bevy.publisher import Publisher
@@ -28,6 +25,7 @@ from dgx_pixels.models.watch import ModelsWatch
 from dgx_pixels.resources import assets, models, palettes
 from dgx_pixels.server.asked import Asked
 from dgx_pixels.server.beside import beside
+from dgx_pixels.server.edge import Edge
 from dgx_pixels.server.lost import Role, end
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.wrong_types import WrongTypes
@@ -109,7 +107,7 @@ def _renderer(settings: Settings) -> Renderer:
     return Renderer(settings.device, compiles=settings.compiles)
 
 
-def owners(settings: Settings, activity: Activity, role: Role) -> Lifespan:
+def owners(settings: Settings, activity: Activity, role: Role, edge: Edge) -> Lifespan:
     """The lifespan that holds library, jobs and GPU thread; it is left in the opposite order."""
 
     @lifespan
@@ -117,20 +115,25 @@ def owners(settings: Settings, activity: Activity, role: Role) -> Lifespan:
         library = await Library.open(settings.home)
         try:
             turn = Turn(settings.home).for_drawing
-            async with GpuThread(lambda: _renderer(settings), partial(end, role), turn=turn) as gpu:
+            async with GpuThread(lambda: edge.made(_renderer(settings)), partial(end, role), turn=turn) as gpu:
                 jobs = activity.jobs = JobRunner(library)
                 catalogue = Catalogue(settings.home / "models", settings.hf_cache)
                 pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
                 services = Services(
                     library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings),
                     (settings.home / "assets", *settings.read_roots), settings.home / "models" / "matting", pictures,
-                    settings.brp_port, settings.reload_wait_s,
+                    settings.brp_port, settings.reload_wait_s, edge.serves,
                 )  # fmt: skip
-                watch = ModelsWatch(catalogue.folder, catalogue.read_ahead)
+
+                def models_changed() -> None:
+                    catalogue.read_ahead()
+                    library.changes.tell("models")
+
+                watch = ModelsWatch(catalogue.folder, models_changed)
                 await asyncio.to_thread(watch.start)
                 try:
-                    async with beside(services, role, settings.hang_minutes * 60):
-                        yield {"services": services, "library": library, "catalogue": catalogue}
+                    async with edge.running(services) as more, beside(services, role, settings.hang_minutes * 60):
+                        yield {"services": services, "library": library, "catalogue": catalogue, **more}
                 finally:
                     await asyncio.to_thread(watch.stop)
                     await jobs.close()
@@ -143,24 +146,22 @@ def owners(settings: Settings, activity: Activity, role: Role) -> Lifespan:
 
 def build(
     settings: Settings, around: Callable[[Lifespan], Lifespan] = lambda inner: inner, role: Role = "once"
-) -> tuple[FastMCP[Any], Activity]:
-    """The MCP server; nothing is opened or loaded before its lifespan begins, which `around` may wrap.
+) -> tuple[FastMCP[Any], Activity, Edge]:
+    """The MCP server, who knows whether it is used, and what is around it.
+
+    Nothing is opened or loaded before its lifespan begins, which `around` may wrap.
 
     `role` says what else the process does: see `beside`.
     """
     activity = Activity()
+    edge = Edge(settings, activity.touch)
     mcp: FastMCP[Any] = FastMCP(
-        NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=around(owners(settings, activity, role)),
+        NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=around(owners(settings, activity, role, edge)),
         mask_error_details=True, on_duplicate="error", middleware=[activity, WrongTypes(), Asked()],
     )  # fmt: skip
+    edge.attach(mcp)
     for tool in _TOOLS:
         mcp.add_tool(tool)
     for resource in _RESOURCES:
         mcp.add_resource(resource)
-
-    @mcp.custom_route("/health", methods=["GET"])
-    async def health(_: Request) -> JSONResponse:
-        activity.touch()  # who asks is about to send a request
-        return JSONResponse({"name": NAME, "version": version(NAME), "home": str(settings.home), "pid": os.getpid()})
-
-    return mcp, activity
+    return mcp, activity, edge

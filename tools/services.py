@@ -56,6 +56,8 @@ class Services:
     """Where a running game answers, unless its project's settings say otherwise."""
     reload_wait_s: float = DEFAULT_WAIT_S
     """Seconds to wait after a publish until a running game has shown it; 0 asks none."""
+    serves: Callable[[BevyProject], None] = lambda _: None
+    """Told of the project of each request."""
 
 
 def _services() -> Services:
@@ -93,6 +95,8 @@ def project_of(services: Services, asked: str | None) -> BevyProject | None:
     if not path.is_absolute():
         raise ToolError(f"The project {str(path)!r} is not an absolute path: give the folder with its Cargo.toml in full.")
     try:
-        return open_project(path)
+        project = open_project(path)
     except ProjectError as error:
         raise ToolError(str(error)) from error
+    services.serves(project)
+    return project
