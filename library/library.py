@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from dgx_pixels.library.comparisons import Comparisons
 from dgx_pixels.library.database import LibraryError, connect
 from dgx_pixels.library.jobs import PROGRESSED, Jobs
 from dgx_pixels.library.owner import Owner
@@ -40,6 +41,7 @@ class Library:
         self._owner = Owner(home)
         self.jobs = Jobs(store, self._owner)
         self.changes = store.changes
+        self.comparisons = Comparisons(store)
 
     @classmethod
     async def open(cls, home: Path) -> Self:

@@ -22,7 +22,7 @@ from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.gpu import GpuThread
 from dgx_pixels.models.turn import Turn
 from dgx_pixels.models.watch import ModelsWatch
-from dgx_pixels.resources import assets, models, palettes
+from dgx_pixels.resources import assets, comparison_view, comparisons, models, palettes
 from dgx_pixels.server.asked import Asked
 from dgx_pixels.server.beside import beside
 from dgx_pixels.server.edge import Edge
@@ -30,6 +30,7 @@ from dgx_pixels.server.lost import Role, end
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.wrong_types import WrongTypes
 from dgx_pixels.tools.asset_tools import list_assets, view_asset
+from dgx_pixels.tools.compare_models import compare_models
 from dgx_pixels.tools.generate_sprite import generate_sprite
 from dgx_pixels.tools.generate_tileset import generate_tileset
 from dgx_pixels.tools.job_tools import cancel_job, get_job
@@ -37,6 +38,7 @@ from dgx_pixels.tools.jobs import JobRunner
 from dgx_pixels.tools.list_models import list_models
 from dgx_pixels.tools.pixelize_image import pixelize_image
 from dgx_pixels.tools.publish_asset import publish_asset
+from dgx_pixels.tools.record_vote import record_vote
 from dgx_pixels.tools.services import Services
 from dgx_pixels.tools.setup_project import setup_project
 
@@ -48,14 +50,18 @@ INSTRUCTIONS = """Draws pixel art into a Bevy game. generate_sprite draws from a
 assets/sprites/, where a running game reloads it; the answer's `path` is what asset_server.load takes, and `reloaded` says whether
 the running game shows it. generate_tileset makes tilesets that fit, into assets/tiles/. pixelize_image makes true pixel art of
 any image file and writes it into assets/sprites/, too. setup_project sets palette, tile size, view and model for all later
-calls; publish_asset puts an earlier version back. view_asset shows a picture, list_assets what was made, list_models which
+calls; publish_asset puts an earlier version back. compare_models draws the same prompts with several models or LoRA strengths,
+blind, and record_vote keeps which picture is the best. view_asset shows a picture, list_assets what was made, list_models which
 sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
 
 _TOOLS = (
     generate_sprite, generate_tileset, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job, publish_asset,
-    setup_project,
+    setup_project, compare_models, record_vote,
 )  # fmt: skip
-_RESOURCES = (models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes)
+_RESOURCES = (
+    models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes, comparison_view.comparison_view,
+    comparisons.comparison, comparisons.sheet, comparisons.recipes, comparisons.image,
+)  # fmt: skip
 
 
 class Activity(Middleware):

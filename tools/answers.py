@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dgx_pixels.library.comparison_answer import ComparisonAnswer
 from dgx_pixels.library.records import JobStatus
 
 
@@ -131,6 +132,7 @@ class JobResult(Answer):
     pixelized: PixelizedAnswer | None = Field(default=None, description="of a pixelize job only")
     tileset: TilesetAnswer | None = Field(default=None, description="of a tileset job only")
     batch: BatchAnswer | None = Field(default=None, description="of a batch only")
+    comparison: ComparisonAnswer | None = Field(default=None, description="of a comparison only")
 
 
 class Progress(Answer):
@@ -180,6 +182,16 @@ class PublishAnswer(Answer):
     """What publish_asset did."""
 
     asset: AssetAnswer
+    next: str = Field(description="what to do now")
+
+
+class VoteAnswer(Answer):
+    """What record_vote kept."""
+
+    comparison_id: str
+    left: int = Field(description="rounds that can be voted on still")
+    open: bool
+    comparison: ComparisonAnswer | None = Field(description="with names, measures and standing, once voting has ended")
     next: str = Field(description="what to do now")
 
 

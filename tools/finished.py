@@ -74,6 +74,12 @@ def library_versions() -> dict[str, str]:
     return {name: version(name) for name in ("dgx-pixels", "pillow", "numpy")}
 
 
+def with_recipe(sprite: Sprite, recipe: Mapping[str, object]) -> tuple[bytes, str]:
+    """A sprite's PNG as it is kept, with its recipe in it, and the recipe's text."""
+    text = json.dumps(recipe, sort_keys=True)
+    return encode_png(sprite, text), text
+
+
 async def keep(
     services: Services,
     project: BevyProject | None,
@@ -83,8 +89,7 @@ async def keep(
     checks: dict[str, Check],
 ) -> Finished:
     """Keep a sprite in the library, with its recipe also in the PNG. Raises LibraryError."""
-    text = json.dumps(recipe, sort_keys=True)
-    png = await asyncio.to_thread(encode_png, sprite, text)
+    png, text = await asyncio.to_thread(with_recipe, sprite, recipe)
     height, width = sprite.rgba.shape[:2]
     asset = await services.library.add(NewVersion(
         project=str(project.root) if project else "", path=origin.path, kind=origin.kind, name=origin.name,

@@ -14,6 +14,8 @@ def after(result: JobResult) -> str:
     """One sentence or two on what to do with what a job made."""
     if result.batch is not None:
         return _after_batch(result.batch)
+    if result.comparison is not None:
+        return result.comparison.next
     first = result.assets[0]
     failed = sorted({name for a in result.assets for name, check in a.checks.items() if check.blocks and not check.ok})
     if failed:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from dgx_pixels.bevy.project import ProjectError, open_project
 from dgx_pixels.tools.batch_job import batch_job
 from dgx_pixels.tools.batch_request import BatchRequest
+from dgx_pixels.tools.comparison_job import comparison_job
+from dgx_pixels.tools.comparison_request import ComparisonRequest
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.pixelize_job import pixelize_job
 from dgx_pixels.tools.pixelize_request import PixelizeRequest
@@ -19,7 +21,7 @@ from dgx_pixels.tools.tileset_job import tileset_job
 from dgx_pixels.tools.tileset_request import TilesetRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.library.records import JobRecord
@@ -27,37 +29,30 @@ if TYPE_CHECKING:
     from dgx_pixels.tools.jobs import Again, Report, Work
     from dgx_pixels.tools.services import Services
 
-R = TypeVar("R", SpriteRequest, BatchRequest, PixelizeRequest, TilesetRequest)
+R = TypeVar("R", bound=BaseModel)
 
 
 def works(services: Services) -> Mapping[str, Again]:
     """The work of each kind of job that can be done again, from what the library has of it."""
+    return {
+        "sprite": _again(services, SpriteRequest, sprite_job),
+        "batch": _again(services, BatchRequest, batch_job),
+        "pixelize": _again(services, PixelizeRequest, pixelize_job),
+        "tileset": _again(services, TilesetRequest, tileset_job),
+        "comparison": _again(services, ComparisonRequest, comparison_job),
+    }
 
-    def sprite(job: JobRecord) -> Work:
+
+def _again(
+    services: Services, kind: type[R], do: Callable[[Services, R, BevyProject | None, Report], Awaitable[JobResult]]
+) -> Again:
+    def again(job: JobRecord) -> Work:
         async def work(report: Report) -> JobResult:
-            return await sprite_job(services, _read(SpriteRequest, job), _project(job), report)
+            return await do(services, _read(kind, job), _project(job), report)
 
         return work
 
-    def pixelize(job: JobRecord) -> Work:
-        async def work(report: Report) -> JobResult:
-            return await pixelize_job(services, _read(PixelizeRequest, job), _project(job), report)
-
-        return work
-
-    def tileset(job: JobRecord) -> Work:
-        async def work(report: Report) -> JobResult:
-            return await tileset_job(services, _read(TilesetRequest, job), _project(job), report)
-
-        return work
-
-    def batch(job: JobRecord) -> Work:
-        async def work(report: Report) -> JobResult:
-            return await batch_job(services, _read(BatchRequest, job), _project(job), report)
-
-        return work
-
-    return {"sprite": sprite, "batch": batch, "pixelize": pixelize, "tileset": tileset}
+    return again
 
 
 def _read(kind: type[R], job: JobRecord) -> R:
