@@ -13,6 +13,7 @@ from dgx_pixels.bevy.manifest import ManifestEntry
 from dgx_pixels.bevy.publisher import PublishItem
 from dgx_pixels.library.records import NewVersion
 from dgx_pixels.pixels.checks import Check
+from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.sprite import encode_png
 from dgx_pixels.tools.answers import AssetAnswer, CheckAnswer, Reload
 from dgx_pixels.tools.details import Details, read_details
@@ -51,6 +52,8 @@ class Origin:
     """What the manifest says of a tileset's tiles."""
     sidecars: tuple[Sidecar, ...] = ()
     """Files that are published with it."""
+    parents: tuple[tuple[str, int], ...] = ()
+    """The versions in the library that it was made from: (asset id, version)."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,8 @@ async def keep(
     asset = await services.library.add(NewVersion(
         project=str(project.root) if project else "", path=origin.path, kind=origin.kind, name=origin.name,
         category=origin.category, png=png, recipe=text, width=width, height=height, colors=len(sprite.palette), seed=origin.seed,
-        details=_details(origin, checks),
-        job=CURRENT_JOB.get(),
+        details=_details(origin, checks), job=CURRENT_JOB.get(), palette=tuple(map(to_hex, sprite.palette)),
+        parents=origin.parents,
     ))  # fmt: skip
     return Finished(asset, origin, services.library.file(asset.id, asset.version), png, checks)
 
@@ -140,8 +143,7 @@ async def _to_its_end(publishing: Coroutine[Any, Any, dict[str, Reloaded]]) -> d
 async def _publish(services: Services, project: BevyProject, good: Sequence[Finished], overwrite: bool) -> dict[str, Reloaded]:
     items = [PublishItem(_entry(m), m.png, m.origin.sidecars) for m in good]
     confirmed = await publish_and_confirm(services, project, items, overwrite)
-    ours = [(m.asset.id, m.asset.version) for m in good if m.asset.project == str(project.root)]
-    await services.library.mark_published(ours)
+    await services.library.mark_published([(m.asset.id, m.asset.version) for m in good], str(project.root))
     return confirmed
 
 
