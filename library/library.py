@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from dgx_pixels.library.comparisons import Comparisons
 from dgx_pixels.library.database import LibraryError, connect
 from dgx_pixels.library.jobs import Jobs
 from dgx_pixels.library.owner import Owner
@@ -42,6 +43,7 @@ class Library:
         self.jobs = Jobs(store, self._owner)
         self.search = Search(store)
         self.tags = Tags(store, self.search)
+        self.comparisons = Comparisons(store)
 
     @classmethod
     async def open(cls, home: Path) -> Self:

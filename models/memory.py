@@ -80,3 +80,14 @@ def give_back(device: torch.device) -> None:
     """Return what torch keeps in reserve to the driver."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def watch_peak(device: torch.device) -> None:
+    """From now on `peak_bytes` counts."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_bytes(device: torch.device) -> int | None:
+    """The most that torch has held on the GPU since `watch_peak`, warm models included; None on a CPU, which keeps no count."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

@@ -82,6 +82,12 @@ def library_versions() -> dict[str, str]:
     return {name: version(name) for name in ("dgx-pixels", "pillow", "numpy")}
 
 
+def with_recipe(sprite: Sprite, recipe: Mapping[str, object]) -> tuple[bytes, str]:
+    """A sprite's PNG as it is kept, with its recipe in it, and the recipe's text."""
+    text = json.dumps(recipe, sort_keys=True)
+    return encode_png(sprite, text), text
+
+
 async def keep(
     services: Services,
     project: BevyProject | None,
@@ -95,8 +101,7 @@ async def keep(
     Raises LibraryError.
     """
     edit = await edit_at(services, project, origin.path) if project is not None else None
-    text = json.dumps(recipe, sort_keys=True)
-    png = await asyncio.to_thread(encode_png, sprite, text)
+    png, text = await asyncio.to_thread(with_recipe, sprite, recipe)
     height, width = sprite.rgba.shape[:2]
     asset = await services.library.add(NewVersion(
         project=str(project.root) if project else "", path=origin.path, kind=origin.kind, name=origin.name,

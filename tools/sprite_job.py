@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from dgx_pixels.bevy.names import sprite_path
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.models.contender import Contender
+    from dgx_pixels.models.gpu import Watcher
     from dgx_pixels.models.render import Reference, Render
+    from dgx_pixels.pixels.checks import Check
     from dgx_pixels.pixels.sprite import Sprite
     from dgx_pixels.tools.jobs import Report
     from dgx_pixels.tools.services import Services
@@ -82,14 +84,36 @@ async def _variant(
     services: Services, request: SpriteRequest, contender: Contender, reference: Reference | None,
     project: BevyProject | None, i: int, progress: _Progress,
 ) -> Finished:  # fmt: skip
-    base, seed = contender.base, request.seed + i
+    seed = request.seed + i
     path = sprite_path(request.category, request.name, i + 1, request.variants)
     origin = Origin(path, request.name, request.category, request.prompt, seed, request.model)
     if (before := await kept_before(services, origin)) is not None:
         return before
-    render = await services.gpu.draw(
-        _render_request(request, contender, reference, seed), lambda done, total, preview: progress.told(i, done, total, preview)
+    drawn = await draw_variant(
+        services, request, contender, reference, i, lambda done, total, preview: progress.told(i, done, total, preview)
     )
+    return await keep(services, project, drawn.sprite, origin, drawn.recipe, drawn.checks)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """One variant, drawn and finished, but not kept yet."""
+
+    render: Render
+    sprite: Sprite
+    recipe: dict[str, object]
+    checks: dict[str, Check]
+
+
+async def draw_variant(
+    services: Services, request: SpriteRequest, contender: Contender, reference: Reference | None, i: int, watch: Watcher | None,
+) -> Drawn:  # fmt: skip
+    """Draw variant `i` of a request and make its sprite; the same request gives the same, whoever asks.
+
+    Raises ModelError, QueueFullError, WorkCancelledError and GpuLostError.
+    """
+    base, seed = contender.base, request.seed + i
+    render = await services.gpu.draw(_render_request(request, contender, reference, seed), watch)
     sprite = await asyncio.to_thread(_sprite, request, contender, render.pixels)
     checks = check_sprite(
         sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,
@@ -97,7 +121,7 @@ async def _variant(
     )  # fmt: skip
     if base.ground is not None and not request.transparent:
         checks["key"] = check_key(render.pixels, base.ground)
-    return await keep(services, project, sprite, origin, _recipe(request, contender, reference, seed, render), checks)
+    return Drawn(render, sprite, _recipe(request, contender, reference, seed, render), checks)
 
 
 def _render_request(request: SpriteRequest, contender: Contender, reference: Reference | None, seed: int) -> RenderRequest:
