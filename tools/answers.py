@@ -47,6 +47,7 @@ class AssetAnswer(Answer):
     seed: int = Field(description="0 for a pixelized picture")
     checks: dict[str, CheckAnswer]
     published: bool
+    replaced_edit: int | None = Field(default=None, description="the version that holds the edit by hand which this replaced")
     reloaded: bool | None = Field(description="whether the running game has shown it; null with no game running")
     reload: Reload
 

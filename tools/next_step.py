@@ -32,9 +32,9 @@ def after(result: JobResult) -> str:
     if reduced:
         hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. "
     if result.tileset is not None:
-        return f"{seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
+        return f"{edits_kept(result.assets)}{seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
     look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
-    return f"{hint}{seen_in_game(result.assets)}{look}"
+    return f"{hint}{edits_kept(result.assets)}{seen_in_game(result.assets)}{look}"
 
 
 def _after_batch(batch: BatchAnswer) -> str:
@@ -54,6 +54,14 @@ def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:
         f'Load "{asset.path}" in Bevy as {tileset.columns}x{tileset.rows} tiles of {tileset.tile_size} px; which tile goes where '
         f"stands in the manifest's entry and, with the map of the preview, in assets/{sidecar}."
     )
+
+
+def edits_kept(assets: Sequence[AssetAnswer]) -> str:
+    """Which edits by hand were replaced, and where they are, with a space behind; nothing if none was."""
+    return "".join(
+        f"The edit by hand that {a.path} replaced is version {a.replaced_edit} of {a.id}: publish_asset brings it back. "
+        for a in assets if a.replaced_edit is not None
+    )  # fmt: skip
 
 
 def seen_in_game(assets: Sequence[AssetAnswer]) -> str:
