@@ -40,6 +40,7 @@ from dgx_pixels.tools.pixelize_image import pixelize_image
 from dgx_pixels.tools.publish_asset import publish_asset
 from dgx_pixels.tools.services import Services
 from dgx_pixels.tools.setup_project import setup_project
+from dgx_pixels.tools.train_lora import train_lora
 
 if TYPE_CHECKING:
     from dgx_pixels.models.renderer import Renderer
@@ -50,11 +51,11 @@ assets/sprites/, where a running game reloads it; the answer's `path` is what as
 the running game shows it. generate_tileset makes tilesets that fit, into assets/tiles/. pixelize_image makes true pixel art of
 any image file and writes it into assets/sprites/, too. setup_project sets palette, tile size, view and model for all later
 calls; publish_asset puts an earlier version back. view_asset shows a picture, list_assets what was made, list_models which
-sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
+sizes each model draws. train_lora makes a LoRA of the game's own style from its sprites. Work that takes longer than wait_s goes on: get_job."""
 
 _TOOLS = (
     generate_sprite, generate_tileset, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job, publish_asset,
-    setup_project,
+    setup_project, train_lora,
 )  # fmt: skip
 _RESOURCES = (models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes)
 
@@ -123,7 +124,7 @@ def owners(settings: Settings, activity: Activity, role: Role) -> Lifespan:
                 services = Services(
                     library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings),
                     (settings.home / "assets", *settings.read_roots), settings.home / "models" / "matting", pictures,
-                    settings.brp_port, settings.reload_wait_s,
+                    settings.brp_port, settings.reload_wait_s, settings.device,
                 )  # fmt: skip
                 watch = ModelsWatch(catalogue.folder, catalogue.read_ahead)
                 await asyncio.to_thread(watch.start)

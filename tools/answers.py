@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from dgx_pixels.library.records import JobStatus
+from dgx_pixels.tools.answers_training import TrainingAnswer
 
 
 class Answer(BaseModel):
@@ -101,6 +102,7 @@ class JobResult(Answer):
     assets: list[AssetAnswer] = []
     pixelized: PixelizedAnswer | None = Field(default=None, description="of a pixelize job only")
     tileset: TilesetAnswer | None = Field(default=None, description="of a tileset job only")
+    training: TrainingAnswer | None = Field(default=None, description="of a training only; its assets are the last samples")
 
 
 class Progress(Answer):

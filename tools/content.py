@@ -19,6 +19,7 @@ from dgx_pixels.pixels.sprite import decode_png
 from dgx_pixels.pixels.tile_map import TileMap, draw_map
 from dgx_pixels.pixels.tile_paint import tiles_of
 from dgx_pixels.tools.details import read_details
+from dgx_pixels.tools.training_shown import line_of, sheet_of
 
 if TYPE_CHECKING:
     from mcp_types import ContentBlock
@@ -36,7 +37,7 @@ async def shown(services: Services, answer: JobAnswer) -> ToolResult:
     under_way = services.jobs.preview(answer.job_id)
     if under_way is not None:
         content.append(Image(data=await asyncio.to_thread(render_png, under_way), format="png").to_image_content())
-    if answer.result is not None:
+    if answer.result is not None and (answer.result.assets or answer.result.training is not None):
         with contextlib.suppress(LibraryError, ValueError):  # deleted or damaged in the library: path and seed still help
             content.append(Image(data=await _preview(services, answer), format="png").to_image_content())
         content.extend(
@@ -50,6 +51,8 @@ async def shown(services: Services, answer: JobAnswer) -> ToolResult:
 
 async def _preview(services: Services, answer: JobAnswer) -> bytes:
     assert answer.result is not None
+    if answer.result.training is not None and not answer.result.assets:
+        return await asyncio.to_thread(sheet_of, answer.result.training)
     if answer.result.tileset is not None:
         return await _map(services, answer.result.assets[0], answer.result.tileset)
     pngs = [await services.library.png(a.id, a.version) for a in answer.result.assets]
@@ -79,6 +82,8 @@ def _line(answer: JobAnswer) -> str:
     if answer.result is None:
         why = f": {answer.error}" if answer.error else f" ({answer.progress.message})"
         return f"Job {answer.job_id} is {answer.status}{why}. {answer.next}"
+    if answer.result.training is not None:
+        return f"{line_of(answer.result.training)} {answer.next}"
     found = answer.result.pixelized
     made = "; ".join(
         f"{a.file} ({a.width}x{a.height}, {a.colors} colours, {_how(found) if found else f'seed {a.seed}'})"

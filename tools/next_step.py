@@ -8,10 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dgx_pixels.tools.answers import AssetAnswer, JobResult, TilesetAnswer
+    from dgx_pixels.tools.answers_training import TrainingAnswer
 
 
 def after(result: JobResult) -> str:
     """One sentence or two on what to do with what a job made."""
+    if result.training is not None:
+        return _after_training(result.training)
     first = result.assets[0]
     failed = sorted({name for a in result.assets for name, check in a.checks.items() if check.blocks and not check.ok})
     if failed:
@@ -31,6 +34,16 @@ def after(result: JobResult) -> str:
         return f"{seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
     look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
     return f"{hint}{seen_in_game(result.assets)}{look}"
+
+
+def _after_training(training: TrainingAnswer) -> str:
+    if training.dry_run:
+        return "Nothing was trained. If report and contact sheet look right, call train_lora again with dry_run=false."
+    trigger = f" and {training.trigger!r} in the prompt" if training.trigger else ""
+    return (
+        f"Draw with it: generate_sprite with model={training.contender!r}{trigger}; a weight of 0.5 to 1 says how strongly. Look "
+        "at the samples: if they do not show the style yet, train with more steps; if they all look like one sprite, with fewer."
+    )
 
 
 def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:

@@ -53,6 +53,13 @@ class Services:
     """Where a running game answers, unless its project's settings say otherwise."""
     reload_wait_s: float = DEFAULT_WAIT_S
     """Seconds to wait after a publish until a running game has shown it; 0 asks none."""
+    device: str = "auto"
+    """Where trainings run, as in the settings."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of all that lasts: see `docs/how-it-works.md`."""
+        return self.catalogue.folder.parent
 
 
 def _services() -> Services:

@@ -15,6 +15,8 @@ from dgx_pixels.tools.sprite_job import sprite_job
 from dgx_pixels.tools.sprite_request import SpriteRequest
 from dgx_pixels.tools.tileset_job import tileset_job
 from dgx_pixels.tools.tileset_request import TilesetRequest
+from dgx_pixels.tools.training_job import training_job
+from dgx_pixels.tools.training_request import TrainingRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.library.records import JobRecord
     from dgx_pixels.tools.answers import JobResult
-    from dgx_pixels.tools.jobs import Again, Report, Work
+    from dgx_pixels.tools.jobs import Again, JobReport, Report, Work
     from dgx_pixels.tools.services import Services
 
-R = TypeVar("R", SpriteRequest, PixelizeRequest, TilesetRequest)
+R = TypeVar("R", SpriteRequest, PixelizeRequest, TilesetRequest, TrainingRequest)
 
 
 def works(services: Services) -> Mapping[str, Again]:
@@ -49,7 +51,13 @@ def works(services: Services) -> Mapping[str, Again]:
 
         return work
 
-    return {"sprite": sprite, "pixelize": pixelize, "tileset": tileset}
+    def training(job: JobRecord) -> Work:
+        async def work(report: JobReport) -> JobResult:
+            return await training_job(services, _read(TrainingRequest, job), _project(job), report)
+
+        return work
+
+    return {"sprite": sprite, "pixelize": pixelize, "tileset": tileset, "training": training}
 
 
 def _read(kind: type[R], job: JobRecord) -> R:
