@@ -59,7 +59,17 @@ CREATE TABLE kept (                 -- what a job has made already: it is not ma
     FOREIGN KEY (asset_id, version) REFERENCES versions (asset_id, version)
 ) STRICT;
 """
-_MIGRATIONS = (_TABLES, _RERUNS)
+_KEYS = """
+CREATE TABLE keys (                 -- what was asked for under an idempotency key: it is not begun a second time
+    project TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    job_id TEXT NOT NULL REFERENCES jobs (id),
+    asked TEXT NOT NULL,            -- SHA-256 of the arguments
+    PRIMARY KEY (project, kind, key)
+) STRICT;
+"""
+_MIGRATIONS = (_TABLES, _RERUNS, _KEYS)
 """Each leads from the schema version that is its place here to the next one."""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from dgx_pixels.library.database import LibraryError, connect
-from dgx_pixels.library.jobs import Jobs
+from dgx_pixels.library.jobs import PROGRESSED, Jobs
 from dgx_pixels.library.owner import Owner
 from dgx_pixels.library.records import AssetVersion, NewVersion
 from dgx_pixels.library.store import Store
@@ -94,6 +94,7 @@ class Library:
             await self._store.db.execute(
                 "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", (new.job, new.path, asset_id, version)
             )
+            await self._store.db.execute(f"UPDATE jobs SET {PROGRESSED} WHERE id = ?", (new.job,))
 
     async def kept(self, job_id: str, path: str) -> AssetVersion | None:
         """The version that a job, begun before, has made for `path` already; None if it has made none."""

@@ -26,6 +26,7 @@ from dgx_pixels.models.gpu import GpuThread
 from dgx_pixels.models.turn import Turn
 from dgx_pixels.models.watch import ModelsWatch
 from dgx_pixels.resources import assets, models, palettes
+from dgx_pixels.server.asked import Asked
 from dgx_pixels.server.beside import beside
 from dgx_pixels.server.lost import Role, end
 from dgx_pixels.server.settings import Settings
@@ -151,7 +152,7 @@ def build(
     activity = Activity()
     mcp: FastMCP[Any] = FastMCP(
         NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=around(owners(settings, activity, role)),
-        mask_error_details=True, on_duplicate="error", middleware=[activity, WrongTypes()],
+        mask_error_details=True, on_duplicate="error", middleware=[activity, WrongTypes(), Asked()],
     )  # fmt: skip
     for tool in _TOOLS:
         mcp.add_tool(tool)
