@@ -30,7 +30,7 @@ def diffusers_file(
             settings |= {f"{part}.{k}": sorted(v) if isinstance(v, set) else v for k, v in config.to_dict().items()}
     tensors = {name: value.to(dtype) for name, value in weights.items()}
     about = {"format": "pt", "lora_adapter_metadata": json.dumps(settings, sort_keys=True), **metadata}
-    return save(tensors, about)
+    return _in_order(save(tensors, about))
 
 
 def kohya_file(
@@ -50,7 +50,7 @@ def kohya_file(
         tensors[f"{key}.alpha"] = torch.tensor(alpha)
     digest = hashlib.sha256(_data(save(tensors))).hexdigest()
     digests = {"sshs_model_hash": digest, "modelspec.hash_sha256": f"0x{digest}"}
-    return save(tensors, {"format": "pt", **metadata, **digests})
+    return _in_order(save(tensors, {"format": "pt", **metadata, **digests}))
 
 
 def _kohya_name(layer: str, per_block: int) -> str:
@@ -65,3 +65,13 @@ def _kohya_name(layer: str, per_block: int) -> str:
 def _data(file: bytes) -> bytes:
     """A safetensors file's tensors, without its header."""
     return file[8 + int.from_bytes(file[:8], "little") :]
+
+
+def _in_order(file: bytes) -> bytes:
+    """A safetensors file with its metadata sorted: the library writes it in an order of chance."""
+    end = 8 + int.from_bytes(file[:8], "little")
+    header = json.loads(file[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight
+    return len(text).to_bytes(8, "little") + text + file[end:]

@@ -26,7 +26,7 @@ def make_optimizer(name: OptimizerName, weights: Iterable[nn.Parameter], rate: f
         return found
     if name == "adamw8bit":
         return _adamw8bit(weights, rate, device)
-    return torch.optim.AdamW(weights, lr=rate, weight_decay=_WEIGHT_DECAY, fused=device.type == "cuda")
+    return torch.optim.AdamW(weights, lr=rate, weight_decay=_WEIGHT_DECAY, fused=True)
 
 
 def _adamw8bit(weights: list[nn.Parameter], rate: float, device: torch.device) -> Optimizer:
