@@ -52,7 +52,8 @@ assets/sprites/, where a running game reloads it; the answer's `path` is what as
 the running game shows it. generate_tileset makes tilesets that fit, into assets/tiles/. pixelize_image makes true pixel art of
 any image file and writes it into assets/sprites/, too. setup_project sets palette, tile size, view and model for all later
 calls; publish_asset puts an earlier version back. view_asset shows a picture, list_assets what was made, list_models which
-sizes each model draws. train_lora makes a LoRA of the game's own style from its sprites. Work that takes longer than wait_s goes on: get_job."""
+sizes each model draws. train_lora makes a LoRA of the game's own sprites, to draw in their style. Work that takes longer than
+wait_s goes on: get_job."""
 
 _TOOLS = (
     generate_sprite, generate_tileset, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job, publish_asset,

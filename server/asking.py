@@ -15,9 +15,7 @@ from dgx_pixels.server.tool_calls import call_to_the_end
 from dgx_pixels.tools.answers import JobAnswer
 
 
-async def ask(
-    settings: Settings, tool: str, asked: dict[str, Any], told: Callable[[str], None] | None = None
-) -> JobAnswer:
+async def ask(settings: Settings, tool: str, asked: dict[str, Any], told: Callable[[str], None] | None = None) -> JobAnswer:
     """Call a generating tool for the project of these settings, and wait until its job has ended; `told` hears its id.
 
     Raises ToolError with one sentence, and NoServerError if the server ended in between.

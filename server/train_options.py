@@ -26,7 +26,7 @@ def options(train: argparse.ArgumentParser) -> None:
         "--sample", action="append", dest="sample_prompts", metavar="PROMPT", help="draw this on the way; may be given again"
     )
     train.add_argument("--seed", type=int, help="the same seed and pictures give the same LoRA")
-    train.add_argument("--dry-run", action="store_true", default=None, help="only look at the pictures, and say how long it takes")
+    train.add_argument("--dry-run", action="store_true", default=None, help="look at the pictures, and say how long it takes")
     train.add_argument("--resume", metavar="JOB", help="go on with a training that was paused, failed or cancelled")
     train.add_argument("--overwrite", action="store_true", default=None, help="replace a LoRA of that name")
 

@@ -67,7 +67,7 @@ async def train_lora(
             "caption_dropout, ema, layers, text_encoders, sample_every, checkpoint_minutes, keep."
         ),
     ] = None,
-    sample_prompts: Annotated[list[str] | None, Field(description="What to draw on the way, to see it learn; [] for nothing.")] = None,
+    sample_prompts: Annotated[list[str] | None, Field(description="What to draw on the way; [] for nothing.")] = None,
     seed: Annotated[int, Field(description="The same seed and pictures give the same LoRA.")] = 0,
     dry_run: Annotated[
         bool, Field(description="Train nothing: answer with a report on the pictures, a contact sheet and the expected time.")

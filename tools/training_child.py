@@ -58,6 +58,8 @@ async def train(folder: Path, told: OnEvent, stop: asyncio.Event) -> Ended:
         raise
     finally:
         stopping.cancel()
+    if last is None and stop.is_set() and process.returncode == -signal.SIGTERM:
+        return Ended("paused")  # asked before it could listen: it had not begun
     return last if last is not None else Ended("failed", error=_why_it_died(process.returncode, folder))
 
 

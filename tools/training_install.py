@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import logging
 import os
 import shutil
 import uuid
@@ -14,6 +15,8 @@ from dgx_pixels.models.card import Card, write_card
 if TYPE_CHECKING:
     from dgx_pixels.models.catalogue import Catalogue
     from dgx_pixels.tools.training_request import TrainingRequest
+
+logger = logging.getLogger(__name__)
 
 
 class InstallError(RuntimeError):
@@ -57,11 +60,13 @@ def install(catalogue: Catalogue, made: Path, request: TrainingRequest, job_id: 
 def _place(staged: Path, target: Path, *, overwrite: bool) -> None:
     if not overwrite:
         try:
-            return os.link(staged, target)  # unlike a rename, this fails where something is
+            os.link(staged, target)  # unlike a rename, this fails where something is
         except FileExistsError:
             raise
         except OSError:  # a disk without links: what little time has passed since the look has to do
-            pass
+            logger.info("%s has no hard links", target.parent)
+        else:
+            return
     staged.replace(target)
 
 

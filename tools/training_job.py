@@ -7,7 +7,6 @@ finds there what was prepared, and the process finds its checkpoints.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import deque
 from pathlib import Path
@@ -44,10 +43,11 @@ _ANSWER: Final = "answer.json"
 _RECENT: Final = 20
 
 
-async def training_job(
-    services: Services, request: TrainingRequest, project: BevyProject | None, report: JobReport
-) -> JobResult:
-    """Train, or, of a dry run, only prepare; goes on where a process before has stopped. Raises JobFailedError, JobPausedError."""
+async def training_job(services: Services, request: TrainingRequest, project: BevyProject | None, report: JobReport) -> JobResult:
+    """Train, or, of a dry run, only prepare; goes on where a process before has stopped.
+
+    Raises JobFailedError and JobPausedError.
+    """
     stop, run = asyncio.Event(), _Run(services, request, project, CURRENT_JOB.get())
     report.pausable(stop.set)
     try:
@@ -60,7 +60,7 @@ async def training_job(
         if ended.how == "paused":
             raise JobPausedError
         if ended.how == "failed" or ended.files is None:
-            raise JobFailedError(f"{_sentence(ended.error)} Mended, train_lora with resume={run.job_id!r} goes on from its last checkpoint.")
+            raise JobFailedError(f"{ended.error} train_lora with resume={run.job_id!r} then goes on from its last checkpoint.")
         return await run.finished(begun, ended)
     except (RequestError, ReadError, ModelError, LibraryError, InstallError) as error:
         raise JobFailedError(str(error)) from error
@@ -175,8 +175,5 @@ def _check_base(services: Services, request: TrainingRequest) -> None:
 
 
 def _progress(event: Event, loss: float) -> str:
-    return f"step {event['step']}/{event['total']}, loss {loss:.4f}, {event['steps_per_s']:.3g} steps/s, {time_text(event['left_s'])} left"
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+    speed = f"{event['steps_per_s']:.3g} steps/s, {time_text(event['left_s'])} left"
+    return f"step {event['step']}/{event['total']}, loss {loss:.4f}, {speed}"

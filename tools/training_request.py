@@ -67,8 +67,8 @@ class TrainingRequest(BaseModel):
 
 
 def training_request(
-    *, source: str | None, name: str | None, base: str, preset: str, settings: Mapping[str, Value], trigger: str, grid: str | None,
-    licence_note: str, sample_prompts: Sequence[str] | None, seed: int, overwrite: bool, dry_run: bool,
+    *, source: str | None, name: str | None, base: str, preset: str, settings: Mapping[str, Value], trigger: str,
+    grid: str | None, licence_note: str, sample_prompts: Sequence[str] | None, seed: int, overwrite: bool, dry_run: bool,
 ) -> TrainingRequest:  # fmt: skip
     """Check and complete the arguments. Raises RequestError or SpecError with one sentence for the caller."""
     if not source or not source.strip():
@@ -78,7 +78,7 @@ def training_request(
     chosen = next((p for p in get_args(Preset) if p == preset), None)
     if chosen is None:
         raise RequestError(f"The preset {preset[:80]!r} is not one of {', '.join(get_args(Preset))}: choose one of them.")
-    learnt = settings_for(base, chosen, **{k: v for k, v in settings.items() if k not in _RUN and (v is not None or k == "min_snr")})
+    learnt = settings_for(base, chosen, **{k: v for k, v in settings.items() if k not in _RUN})
     if not 0 <= seed <= _MOST_SEED:
         raise RequestError(f"seed is {seed}, but must be from 0 to {_MOST_SEED}.")
     return TrainingRequest(
@@ -136,7 +136,7 @@ def _samples(prompts: Sequence[str] | None) -> tuple[str, ...]:
     if prompts is None:
         return SAMPLES
     if len(prompts) > _MOST_SAMPLES:
-        raise RequestError(f"{len(prompts)} sample prompts are asked for, but at most {_MOST_SAMPLES} are drawn: choose among them.")
+        raise RequestError(f"{len(prompts)} sample prompts are asked for, but at most {_MOST_SAMPLES} are drawn: choose.")
     words = tuple(" ".join(prompt.split()) for prompt in prompts)
     bad = next((prompt for prompt in words if not 1 <= len(prompt) <= 200 or not prompt.isprintable()), None)
     if bad is not None:

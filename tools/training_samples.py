@@ -69,9 +69,7 @@ class Samples:
         kept = [s for _, s in sorted(self._kept.items()) if s.step == newest]
         return [self._answer(await self._services.library.version(s.asset, s.version)) for s in kept]
 
-    def _version(
-        self, event: dict[str, Any], png: bytes, width: int, height: int, colors: int, job_id: str
-    ) -> NewVersion:
+    def _version(self, event: dict[str, Any], png: bytes, width: int, height: int, colors: int, job_id: str) -> NewVersion:
         """One asset for each prompt; its versions are the steps."""
         name = name_from_prompt(f"{self._request.name.replace('-', ' ')[:24]} sample {event['prompt']}")
         return NewVersion(
@@ -85,7 +83,7 @@ class Samples:
         return AssetAnswer(
             id=asset.id, version=asset.version, name=asset.name, path=asset.path,
             file=str(self._services.library.file(asset.id, asset.version)), width=asset.width, height=asset.height,
-            colors=asset.colors, seed=asset.seed, checks={}, published=False, reload=Reload(reason=_REASON),
+            colors=asset.colors, seed=asset.seed, checks={}, published=False, reloaded=None, reload=Reload(reason=_REASON),
         )  # fmt: skip
 
 

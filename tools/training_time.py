@@ -40,7 +40,7 @@ def expected(runs: Path, base: BaseModel, settings: Settings, device: str) -> Ex
         seconds, run = measured
         return ExpectedAnswer(
             seconds=round(seconds * pictures), how="measured",
-            note=f"As run {run} took on this machine: {seconds * _pictures(settings):.2g} s a step; loading and samples come on top.",
+            note=f"As run {run} took here: {seconds * _pictures(settings):.2g} s a step, without loading and samples.",
         )  # fmt: skip
     if base.id == EMBEDDED:
         return ExpectedAnswer(
@@ -50,8 +50,8 @@ def expected(runs: Path, base: BaseModel, settings: Settings, device: str) -> Ex
     work = _TFLOP * (base.render_side / 1024) ** 2 * pictures
     return ExpectedAnswer(
         seconds=round(work / (_SPARK_TFLOPS * _SHARE)), how="calculated",
-        note=f"Calculated for a DGX Spark that reaches {_SHARE:.0%} of its {_SPARK_TFLOPS:.0f} TFLOP/s, not measured: this machine "
-        "has not trained yet. A CPU takes a hundred times as long.",
+        note=f"Calculated for a DGX Spark that reaches {_SHARE:.0%} of its {_SPARK_TFLOPS:.0f} TFLOP/s, not measured: this "
+        "machine has not trained yet. A CPU takes a hundred times as long.",
     )  # fmt: skip
 
 
