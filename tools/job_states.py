@@ -46,6 +46,6 @@ def _after_cancel(job: JobRecord) -> str:
     if job.kind != "training":
         return "Ask again if it is still wanted."
     return (
-        f"Its checkpoints stay: train_lora with resume={job.id!r} goes on from the last one. If it is not wanted any more, delete "
-        f"the folder jobs/{job.id} in DGX-Pixels' home."
+        f"Its checkpoints stay: train_lora with resume={job.id!r} goes on from the last one. If it is not wanted any more, "
+        f"delete the folder jobs/{job.id} in DGX-Pixels' home."
     )
