@@ -1,8 +1,9 @@
 """A sprite as a picture that a model learns from: enlarged by a whole number, on a plain ground, at one of the model's sizes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,25 @@ class Fit:
     width: int
     height: int
     factor: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A picture, `rgb` (H, W, 3), in which each of a sprite's pixels is a square of `factor` px, the first at `left`, `top`."""
+
+    rgb: NDArray[np.uint8]
+    factor: int
+    left: int
+    top: int
+
+
+class Area(NamedTuple):
+    """A part of a sheet, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
 
 
 @cache
@@ -63,8 +83,8 @@ def fit(width: int, height: int, side: int, *, margin: bool = False) -> Fit | No
     return most if most is not None or not margin else fit(width, height, side)
 
 
-def fitted(rgba: NDArray[np.uint8], side: int, ground: Color | None) -> NDArray[np.uint8] | None:
-    """Make the picture, (H, W, 3) sRGB, of a sprite, (h, w, 4) with alpha 0 or 255; None if it is too large for the model.
+def fitted(rgba: NDArray[np.uint8], side: int, ground: Color | None) -> Fitted | None:
+    """Make the picture of a sprite, (h, w, 4) sRGB with alpha 0 or 255; None if it is too large for the model.
 
     What is clear becomes `ground`, or, without one, a plain colour far from all of the sprite's (see `plain_ground`), and
     then a sprite whose border is not mostly clear gets a margin, so that the ground is found again. The sprite keeps its
@@ -85,7 +105,7 @@ def fitted(rgba: NDArray[np.uint8], side: int, ground: Color | None) -> NDArray[
     large = flat.repeat(found.factor, axis=0).repeat(found.factor, axis=1)
     top, left = (found.height - large.shape[0]) // 2, (found.width - large.shape[1]) // 2
     picture[top : top + large.shape[0], left : left + large.shape[1]] = large
-    return picture
+    return Fitted(picture, found.factor, left, top)
 
 
 def plain_ground(rgba: NDArray[np.uint8]) -> Color:
@@ -110,6 +130,18 @@ def cut_frames(rgba: NDArray[np.uint8], width: int, height: int) -> list[NDArray
     if rows % height or columns % width:
         raise ValueError(f"its {columns}x{rows} px cannot be cut into frames of {width}x{height}")
     parts = rgba.reshape(rows // height, height, columns // width, width, 4).swapaxes(1, 2).reshape(-1, height, width, 4)
+    return [part for part in parts if part[..., 3].any()]
+
+
+def cut_areas(rgba: NDArray[np.uint8], areas: Sequence[Area]) -> list[NDArray[np.uint8]]:
+    """Cut parts out of a sheet, (H, W, 4), without those that show nothing.
+
+    Raises ValueError, with a clause, if one lies outside.
+    """
+    rows, columns = rgba.shape[:2]
+    if any(a.left + a.width > columns or a.top + a.height > rows for a in areas):
+        raise ValueError(f"the file of its frames names pixels outside its {columns}x{rows}")
+    parts = [rgba[a.top : a.top + a.height, a.left : a.left + a.width] for a in areas]
     return [part for part in parts if part[..., 3].any()]
 
 

@@ -54,6 +54,11 @@ class Services:
     reload_wait_s: float = DEFAULT_WAIT_S
     """Seconds to wait after a publish until a running game has shown it; 0 asks none."""
 
+    @property
+    def home(self) -> Path:
+        """The folder of all that lasts: see `docs/how-it-works.md`."""
+        return self.catalogue.folder.parent
+
 
 def _services() -> Services:
     found: Services = get_context().lifespan_context["services"]
