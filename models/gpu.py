@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
@@ -93,14 +94,17 @@ class GpuThread(Generic[R, P]):
     """Draws on one thread, one batch after the other, with the engine that `make_engine` makes there.
 
     Use as an async context manager. Leaving it stops the running batch at its next step and drops what is queued. `on_lost` is
-    called on the thread with one sentence when the GPU is lost: nothing can be drawn after that.
+    called on the thread with one sentence when the GPU is lost: nothing can be drawn after that. `turn` is held while a batch is
+    drawn: a training in another process waits for it, see `Turn.for_drawing`.
     """
 
     def __init__(
-        self, make_engine: Callable[[], Engine[R, P]], on_lost: Callable[[str], None] = lambda _: None, max_waiting: int = 64
-    ) -> None:
+        self, make_engine: Callable[[], Engine[R, P]], on_lost: Callable[[str], None] = lambda _: None, max_waiting: int = 64,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:  # fmt: skip
         self._make_engine = make_engine
         self._on_lost = on_lost
+        self._turn = turn
         self._max_waiting = max_waiting
         self._engine: Engine[R, P] | None = None
         self._queue: deque[_Item[R, P]] = deque()
@@ -179,7 +183,8 @@ class GpuThread(Generic[R, P]):
     def _drawn(self, requests: Sequence[R]) -> Sequence[P | Exception]:
         if self._engine is None:
             self._engine = self._make_engine()
-        return self._engine.draw(requests, self._tell)
+        with self._turn():
+            return self._engine.draw(requests, self._tell)
 
     def _take(self) -> list[_Item[R, P]] | None:
         """Wait for requests, and take the oldest with those that can be drawn with it; None when closing."""

@@ -23,6 +23,7 @@ from dgx_pixels.bevy.publisher import Publisher
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.gpu import GpuThread
+from dgx_pixels.models.turn import Turn
 from dgx_pixels.models.watch import ModelsWatch
 from dgx_pixels.resources import assets, models, palettes
 from dgx_pixels.server.beside import beside
@@ -114,7 +115,8 @@ def owners(settings: Settings, activity: Activity, role: Role) -> Lifespan:
     async def run(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
         library = await Library.open(settings.home)
         try:
-            async with GpuThread(lambda: _renderer(settings), partial(end, role)) as gpu:
+            turn = Turn(settings.home).for_drawing
+            async with GpuThread(lambda: _renderer(settings), partial(end, role), turn=turn) as gpu:
                 jobs = activity.jobs = JobRunner(library)
                 catalogue = Catalogue(settings.home / "models", settings.hf_cache)
                 pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
