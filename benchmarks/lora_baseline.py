@@ -1,8 +1,8 @@
 """The yardstick of benchmarks/lora_speed.py: what one step of diffusers' public SDXL LoRA script does.
 
-Written from what `train_text_to_image_lora_sdxl.py` does with its defaults, not from its text: in each step it reads and transforms
-the pictures, tokenizes the captions, runs the VAE's encoder in float32 and both text encoders, then the UNet, AdamW, and asks
-for the loss. `bf16` stands for its `--mixed_precision bf16`.
+Written from what `train_text_to_image_lora_sdxl.py` does with its defaults, not from its text: in each step it reads and
+transforms the pictures, tokenizes the captions, runs the VAE's encoder in float32 and both text encoders, then the UNet, AdamW,
+and asks for the loss. On CUDA it is run with its `--mixed_precision bf16`.
 """
 
 from __future__ import annotations

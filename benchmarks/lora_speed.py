@@ -51,11 +51,11 @@ def main() -> None:
     cuda = torch.cuda.is_available()
     cpu = torch.device("cpu")
     with tempfile.TemporaryDirectory() as folder:
-        small = [_tiny(Path(folder) / f"tiny-{batch}", batch, asked.rounds) for batch in (1, 4, 8)]
+        small = [_tiny(Path(folder) / f"tiny-{batch}", batch, asked.rounds) for batch in (4, 8, 16)]
         counted = _counted(asked.narrow)
         full = None
         if cuda or asked.narrow:
-            full = _full(Path(folder), torch.device("cuda") if cuda else cpu, asked.rounds, narrow=asked.narrow, counted=counted)
+            full = _full(Path(folder), torch.device("cuda") if cuda else cpu, asked.rounds, narrow=asked.narrow)
     text = page(small, counted, full, measured_by(torch.device("cuda") if cuda else cpu), narrow=asked.narrow)
     if asked.out == "-":
         print(text)
@@ -90,7 +90,8 @@ def _pictures(folder: Path, side: int) -> Dataset:
 def _spec(folder: Path, base: BaseModel, batch: int) -> TrainingSpec:
     """Ours as the script trains: the same layers, rank and batch, and none of what it lacks."""
     settings = settings_for(
-        base.id, "fast", rank=_RANK, batch_size=batch, accumulation=1, layers="attention", dropout=0.0, min_snr=None, noise_offset=0.0
+        base.id, "fast", rank=_RANK, batch_size=batch, accumulation=1, layers="attention", dropout=0.0, min_snr=None,
+        noise_offset=0.0,
     )  # fmt: skip
     return make_spec(
         settings, folder=folder, dataset=folder, models_folder=folder, turn_folder=folder, base=base.id, name="speed"
@@ -143,7 +144,7 @@ def _counted(narrow: bool) -> list[Counted]:
     return found
 
 
-def _full(folder: Path, device: torch.device, rounds: int, *, narrow: bool, counted: list[Counted]) -> FullSize:
+def _full(folder: Path, device: torch.device, rounds: int, *, narrow: bool) -> FullSize:
     """SDXL's full size on random weights, or its narrow stand-in; each batch with models of its own."""
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     base = replace(stand_in(narrow=narrow), id="sdxl")

@@ -81,7 +81,7 @@ def _check_same(found: Found, about: About) -> None:
         other.append("weights of the base model")
     if other:
         raise SpecError(
-            f"This training was begun with another {', '.join(other)}: start a new one, or go on with what it was begun with."
+            f"This training was begun with other settings ({', '.join(other)}): start a new one, or go on with those."
         )
 
 

@@ -83,7 +83,7 @@ def test_a_killed_training_goes_on_and_comes_out_the_same(tmp_path: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_twenty_kills_change_no_bit(tmp_path: Path) -> None:
-    """Killed at twenty random instants, from its start into its steps, it leaves the very files of a run in one go."""
+    """Killed at twenty random instants, half of them before its first step, it leaves the very files of a run in one go."""
     data = dataset(tmp_path / "data")
     settings: dict[str, Any] = {"steps": 250, "checkpoint_minutes": 0.01, "dropout": 0.1, "ema": 0.9, "sample_every": 50}
     settings |= {"sample_prompts": ("a red potion",), "data": data}
@@ -93,15 +93,17 @@ def test_twenty_kills_change_no_bit(tmp_path: Path) -> None:
     begin_s = time.monotonic() - started
     assert events_of(process)[-1]["event"] == "done"
     chance, order, reached = random.Random(8), spec(tmp_path / "b", **settings), set()
-    for _ in range(KILLS):
+    for i in range(KILLS):
         process = start(order)
-        time.sleep(begin_s * chance.uniform(0.2, 1.5))
+        if i % 2:
+            read_until(process, "step")
+        time.sleep(chance.uniform(0, 2) if i % 2 else chance.uniform(0, begin_s))
         kill(process)
         reached.add(len(read_metrics(order.folder)))
     told = events_of(start(order))
 
     assert told[-1]["event"] == "done"
-    assert len(reached) > KILLS // 4, "hardly any was killed in its steps"
+    assert len(reached) > KILLS // 3, "hardly any was killed in its steps"
     assert outcome(order) == outcome(whole)
     assert not list(order.folder.rglob(".begun-*"))
 
