@@ -155,8 +155,8 @@ class GpuThread(Generic[R, P]):
 
         What is being drawn is drawn to its end; then the best priority comes first, and of that the oldest.
 
-        Raises QueueFullError at once if too much of its own or a better priority is waiting, WorkCancelledError if the thread
-        closes, and whatever the engine raises or answers for this request.
+        Raises QueueFullError at once if somebody waits for it and too much of that kind is waiting, WorkCancelledError if the
+        thread closes, and whatever the engine raises or answers for this request.
         """
         loop = asyncio.get_running_loop()
 
@@ -168,8 +168,7 @@ class GpuThread(Generic[R, P]):
         with self._changed:
             if self._closing:
                 raise WorkCancelledError("The server is closing: ask again when it is back.")
-            before = sum(other.priority <= priority for other in (*self._queue, *self._running))
-            if before >= self._max_waiting:
+            if priority is Priority.INTERACTIVE and (before := self._before()) >= self._max_waiting:
                 raise QueueFullError(
                     f"{before} pieces of work are waiting for the GPU already: try again when some of them are done."
                 )
@@ -219,6 +218,10 @@ class GpuThread(Generic[R, P]):
             batch = [item for item in batch if item.future.set_running_or_notify_cancel()]
             self._running, self._beat = batch, time.monotonic()
             return batch
+
+    def _before(self) -> int:
+        """How much is queued or being drawn that somebody waits for. The rest is overtaken, and may be any number."""
+        return sum(item.priority is Priority.INTERACTIVE for item in (*self._queue, *self._running))
 
     def _next(self) -> list[_Item[R, P]]:
         """The oldest of the best priority, with what can be drawn with it.

@@ -248,16 +248,16 @@ async def test_what_somebody_waits_for_comes_before_batches_and_trainings(engine
 
 
 async def test_a_batch_s_queue_does_not_turn_away_who_waits(engine: Engine) -> None:
-    """The bound counts what comes before a request, not what it overtakes."""
-    async with GpuThread[Request, str](lambda: slow(engine), max_waiting=2) as gpu:
+    """The bound is for those who would wait too long; what nobody waits for is overtaken, and not bounded."""
+    async with GpuThread[Request, str](lambda: slow(engine), max_waiting=1) as gpu:
         running = asyncio.create_task(gpu.draw(Request("a"), priority=Priority.BATCH))
         await asyncio.to_thread(engine.begun.wait)
-        queued = asyncio.create_task(gpu.draw(Request("b"), priority=Priority.BATCH))
+        queued = [asyncio.create_task(gpu.draw(Request(n), priority=Priority.BATCH)) for n in "bc"]
         await asyncio.sleep(0)
-        with pytest.raises(QueueFullError, match="try again"):
-            await gpu.draw(Request("c"), priority=Priority.BATCH)
         waits = asyncio.create_task(gpu.draw(Request("d")))
         await asyncio.sleep(0)
+        with pytest.raises(QueueFullError, match="1 pieces of work are waiting"):
+            await gpu.draw(Request("e"))
         engine.steps = 1
         running.cancel()
-        assert await asyncio.gather(queued, waits) == ["B", "D"]
+        assert await asyncio.gather(*queued, waits) == ["B", "C", "D"]

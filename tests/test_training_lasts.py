@@ -27,7 +27,7 @@ from dgx_pixels.server.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
 
-STEPS = 30
+STEPS = 16
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,9 @@ async def test_paused_and_resumed(settings: Settings, folder: Path, asked: dict[
     """cancel_job(pause=true) keeps a checkpoint, ends the process, and outlives the server; resume goes on from there."""
     async with client_of(settings, folder) as client:
         job_id = (await call(client, "train_lora", **asked))["job_id"]
-        await until(client, job_id, at_step(5))
-        paused = await call(client, "cancel_job", job_id=job_id, pause=True)
+        await until(client, job_id, at_step(4))
+        await call(client, "cancel_job", job_id=job_id, pause=True)
+        paused = await call(client, "get_job", job_id=job_id, wait_s=100)
         assert paused["status"] == "paused"
         assert f"resume='{job_id}'" in paused["next"]
         assert not children(settings)
@@ -86,7 +87,8 @@ async def test_cancelled_and_resumed(settings: Settings, folder: Path, asked: di
     async with client_of(settings, folder) as client:
         job_id = (await call(client, "train_lora", **asked))["job_id"]
         await until(client, job_id, at_step(3))
-        cancelled = await call(client, "cancel_job", job_id=job_id)
+        await call(client, "cancel_job", job_id=job_id)
+        cancelled = await call(client, "get_job", job_id=job_id, wait_s=100)  # on a busy machine a step may be slow
         assert cancelled["status"] == "cancelled"
         assert "Its checkpoints stay" in cancelled["next"]
         assert not children(settings)
@@ -112,16 +114,14 @@ async def test_a_server_that_is_closed_leaves_it_to_the_next(
     """The process stops with a checkpoint; the next server goes on by itself, under the same id."""
     async with client_of(settings, folder) as client:
         job_id = (await call(client, "train_lora", **asked))["job_id"]
-        await until(client, job_id, at_step(5))
+        await until(client, job_id, at_step(4))
     assert not children(settings)
     async with client_of(settings, folder) as client:
         assert digest(await done(client, job_id)) == uninterrupted
 
 
-async def test_killed_again_and_again(
-    one_server: Settings, folder: Path, asked: dict[str, Any], uninterrupted: str
-) -> None:
-    """kill -9 of the server, thrice, and of the training process: nothing is lost, no attempt counts against it."""
+async def test_killed_again_and_again(one_server: Settings, folder: Path, asked: dict[str, Any], uninterrupted: str) -> None:
+    """By kill -9: of the server, thrice, and of the training process: nothing is lost, no attempt counts against it."""
     settings, job_id = one_server, ""
     for round_ in range(4):
         server = await asyncio.create_subprocess_exec(*DGX_PIXELS, "serve", *options(settings), "--read-roots", str(folder))
@@ -133,7 +133,7 @@ async def test_killed_again_and_again(
             if round_ == 3:
                 assert digest(await done(client, job_id)) == uninterrupted
             else:
-                await until(client, job_id, at_step(4 + 5 * round_))
+                await until(client, job_id, at_step(3 + 4 * round_))
                 child = children(settings)[job_id]
                 if round_ == 1:
                     os.kill(child, signal.SIGKILL)
@@ -151,7 +151,7 @@ async def test_a_killed_process_fails_its_job_and_can_go_on(
     """As the system does it when memory runs out: one sentence, and resume goes on from the last checkpoint."""
     async with client_of(settings, folder) as client:
         job_id = (await call(client, "train_lora", **asked))["job_id"]
-        await until(client, job_id, at_step(5))
+        await until(client, job_id, at_step(4))
         os.kill(children(settings)[job_id], signal.SIGKILL)
         failed = await call(client, "get_job", job_id=job_id, wait_s=20)
         assert failed["status"] == "failed"
@@ -166,7 +166,7 @@ async def test_a_full_disk_fails_its_job_and_can_go_on(
     """Where a checkpoint cannot be written, the last whole one stays; with room again the training goes on."""
     async with client_of(settings, folder) as client:
         job_id = (await call(client, "train_lora", **asked))["job_id"]
-        await until(client, job_id, at_step(5))
+        await until(client, job_id, at_step(4))
         resource.prlimit(children(settings)[job_id], resource.RLIMIT_FSIZE, (20_000, 20_000))  # less than a checkpoint
         failed = await call(client, "get_job", job_id=job_id, wait_s=20)
         assert failed["status"] == "failed"

@@ -27,7 +27,8 @@ def sprites(folder: Path, count: int = 12) -> Path:
     for i in range(count):
         rgb = np.asarray(sprite(i))
         alpha = np.where((rgb == GROUND).all(-1), 0, 255).astype(np.uint8)
-        Image.fromarray(np.dstack([rgb, alpha])).save(folder / f"item_{'round' if i % 2 else 'square'}_thing_{chr(97 + i // 26)}{chr(97 + i % 26)}.png")
+        name = f"item_{'round' if i % 2 else 'square'}_thing_{chr(97 + i // 26)}{chr(97 + i % 26)}"
+        Image.fromarray(np.dstack([rgb, alpha])).save(folder / f"{name}.png")
     return folder
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -96,13 +96,43 @@ class TilesetAnswer(Answer):
     worst_pair: tuple[int, int] = Field(description="that pair's atlas indices")
 
 
+class BatchAsset(Answer):
+    """A finished sprite of a batch, in short: view_asset and the manifest tell the rest."""
+
+    id: str
+    version: int
+    path: str = Field(description="relative to the project's assets/")
+    seed: int
+    published: bool
+    reloaded: bool | None
+
+
+class BatchItemAnswer(Answer):
+    """What became of one prompt."""
+
+    prompt: str
+    status: Literal["done", "failed"]
+    error: str | None = None
+    assets: list[BatchAsset]
+
+
+class BatchAnswer(Answer):
+    """What became of a batch."""
+
+    done: int = Field(description="prompts")
+    failed: int
+    folder: str | None = Field(description="absolute path that the assets' paths start from; null without a project")
+    items: list[BatchItemAnswer] = Field(description="in the order of the prompts")
+
+
 class JobResult(Answer):
     """What a job made; the parts below `assets` are of their own kinds of job only."""
 
-    assets: list[AssetAnswer] = []
+    assets: list[AssetAnswer] = Field(default=[], description="empty for a batch, whose items have theirs in short")
     pixelized: PixelizedAnswer | None = Field(default=None, description="of a pixelize job only")
     tileset: TilesetAnswer | None = Field(default=None, description="of a tileset job only")
     training: TrainingAnswer | None = Field(default=None, description="of a training only; its assets are the last samples")
+    batch: BatchAnswer | None = Field(default=None, description="of a batch only")
 
 
 class Progress(Answer):

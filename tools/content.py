@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +23,17 @@ from dgx_pixels.tools.details import read_details
 from dgx_pixels.tools.training_shown import line_of, sheet_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mcp_types import ContentBlock
 
     from dgx_pixels.tools.answers import AssetAnswer, JobAnswer, PixelizedAnswer, TilesetAnswer
     from dgx_pixels.tools.services import Services
 
+_MOST_SHOWN = 100
+"""Sprites of a batch that its sheet shows."""
+_SHEET_WIDTH = 1280
+"""Of a contact sheet, in px, where the sprites are small enough."""
 _MAP_SIDE = 768
 """Of the picture of a map, in px: about 12 large tiles, or 32 small ones."""
 
@@ -37,7 +44,7 @@ async def shown(services: Services, answer: JobAnswer) -> ToolResult:
     under_way = services.jobs.preview(answer.job_id)
     if under_way is not None:
         content.append(Image(data=await asyncio.to_thread(render_png, under_way), format="png").to_image_content())
-    if answer.result is not None and (answer.result.assets or answer.result.training is not None):
+    if answer.result is not None:
         with contextlib.suppress(LibraryError, ValueError):  # deleted or damaged in the library: path and seed still help
             content.append(Image(data=await _preview(services, answer), format="png").to_image_content())
         content.extend(
@@ -55,10 +62,21 @@ async def _preview(services: Services, answer: JobAnswer) -> bytes:
         return await asyncio.to_thread(sheet_of, answer.result.training)
     if answer.result.tileset is not None:
         return await _map(services, answer.result.assets[0], answer.result.tileset)
-    pngs = [await services.library.png(a.id, a.version) for a in answer.result.assets]
-    if len(pngs) == 1:
-        return await asyncio.to_thread(lambda: preview_png(decode_png(pngs[0])))
-    return await asyncio.to_thread(lambda: contact_sheet([decode_png(p) for p in pngs], columns=4, scale=4))
+    if answer.result.batch is not None:
+        assets = [(a.id, a.version) for item in answer.result.batch.items for a in item.assets][:_MOST_SHOWN]
+    else:
+        assets = [(a.id, a.version) for a in answer.result.assets]
+    return await asyncio.to_thread(_sheet, [await services.library.png(*asset) for asset in assets])
+
+
+def _sheet(pngs: Sequence[bytes]) -> bytes:
+    """All pictures in one, about square, and no wider than a model takes."""
+    sprites = [decode_png(png) for png in pngs]
+    if len(sprites) == 1:
+        return preview_png(sprites[0])
+    columns = max(4, math.ceil(math.sqrt(len(sprites))))
+    scale = _SHEET_WIDTH // (columns * max(sprite.rgba.shape[1] for sprite in sprites))
+    return contact_sheet(sprites, columns=columns, scale=min(4, max(1, scale)))
 
 
 async def _map(services: Services, asset: AssetAnswer, tileset: TilesetAnswer) -> bytes:
@@ -84,6 +102,9 @@ def _line(answer: JobAnswer) -> str:
         return f"Job {answer.job_id} is {answer.status}{why}. {answer.next}"
     if answer.result.training is not None:
         return f"{line_of(answer.result.training)} {answer.next}"
+    if (batch := answer.result.batch) is not None:
+        failed = "; ".join(f"{item.prompt!r}: {item.error}" for item in batch.items if item.error is not None)
+        return f"Made {batch.done} of {len(batch.items)} prompts. {answer.next}{f' Failed: {failed}' if failed else ''}"
     found = answer.result.pixelized
     made = "; ".join(
         f"{a.file} ({a.width}x{a.height}, {a.colors} colours, {_how(found) if found else f'seed {a.seed}'})"

@@ -29,6 +29,8 @@ from dgx_pixels.tools.arguments import (
     WaitArgument,
     bounds,
 )
+from dgx_pixels.tools.batch_job import batch_job
+from dgx_pixels.tools.batch_request import BatchRequest, batch_request, prompts_of
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.project_defaults import defaults, seen_from, size_or_default
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
@@ -47,7 +49,10 @@ _SIZES = ", ".join(map(str, SIZES))
     annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False),
 )
 async def generate_sprite(
-    prompt: Annotated[str, Field(description="What to draw, in a few words: 'a red potion'. 1 to 500 characters.")],
+    prompt: Annotated[
+        str | list[str],
+        Field(description="What to draw, in a few words: 'a red potion'. Or a list of up to 100 such: one job draws them all."),
+    ],
     ctx: Context,
     name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the prompt if left out.")] = None,
     category: CategoryArgument = "item",
@@ -99,26 +104,40 @@ async def generate_sprite(
         chosen = read_profile(profile)
         contender = for_profile(services.catalogue, given.contender, chosen)
         size = size_or_default(size, given.settings, contender.base.sizes)
-        name = name if name is not None else name_from_prompt(prompt)  # without the view, which the project may change
-        prompt = seen_from(prompt, category, given.settings, contender.base.id)
-        request = sprite_request(
-            contender, prompt=prompt, name=name, category=category, size=size, variants=variants, colors=colors,
-            palette=given.palette, transparent=transparent, negative_prompt=negative_prompt, seed=seed, profile=chosen,
-            steps=steps, guidance=guidance, reference=reference, strength=strength, publish=publish, overwrite=overwrite,
-        )  # fmt: skip
-        await asyncio.to_thread(check_weights, contender.base)
-        if bevy is not None and publish:
-            await asyncio.to_thread(_check_project, services, bevy, request)
+
+        def make(prompt: str, name: str, seed: int | None) -> SpriteRequest:
+            request = sprite_request(
+                contender, prompt=seen_from(prompt, category, given.settings, contender.base.id), name=name, category=category,
+                size=size, variants=variants, colors=colors, palette=given.palette, transparent=transparent,
+                negative_prompt=negative_prompt, seed=seed, profile=chosen, steps=steps, guidance=guidance,
+                reference=reference, strength=strength, publish=publish, overwrite=overwrite,
+            )  # fmt: skip
+            if bevy is not None and publish:
+                _check_files(services, bevy, request)
+            return request
+
+        def request_of() -> SpriteRequest | BatchRequest:
+            check_weights(contender.base)
+            if bevy is not None and publish:
+                services.publisher.check(bevy)
+            if (prompts := prompts_of(prompt)) is not None:
+                return batch_request(prompts, name=name, seed=seed, variants=variants, make=make)
+            # The name is made of the prompt without the view, which the project may change.
+            return make(str(prompt), name if name is not None else name_from_prompt(str(prompt)), seed)
+
+        request = await asyncio.to_thread(request_of)
     except (RequestError, PaletteError, ModelError, PublishError) as error:
         raise ToolError(str(error)) from error
 
     async def work(report: Report) -> JobResult:
+        if isinstance(request, BatchRequest):
+            return await batch_job(services, request, bevy, report)
         return await sprite_job(services, request, bevy, report)
 
-    return await run_job(services, "sprite", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, key=key)
+    kind = "batch" if isinstance(request, BatchRequest) else "sprite"
+    return await run_job(services, kind, bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, key=key)
 
 
-def _check_project(services: Services, project: BevyProject, request: SpriteRequest) -> None:
-    services.publisher.check(project)
+def _check_files(services: Services, project: BevyProject, request: SpriteRequest) -> None:
     paths = [sprite_path(request.category, request.name, i + 1, request.variants) for i in range(request.variants)]
     services.publisher.refuse_edited(project, paths, request.overwrite)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dgx_pixels.tools.answers import AssetAnswer, JobResult, TilesetAnswer
+    from dgx_pixels.tools.answers import AssetAnswer, BatchAnswer, JobResult, TilesetAnswer
     from dgx_pixels.tools.answers_training import TrainingAnswer
 
 
@@ -15,6 +15,8 @@ def after(result: JobResult) -> str:
     """One sentence or two on what to do with what a job made."""
     if result.training is not None:
         return _after_training(result.training)
+    if result.batch is not None:
+        return _after_batch(result.batch)
     first = result.assets[0]
     failed = sorted({name for a in result.assets for name, check in a.checks.items() if check.blocks and not check.ok})
     if failed:
@@ -44,6 +46,17 @@ def _after_training(training: TrainingAnswer) -> str:
         f"Draw with it: generate_sprite with model={training.contender!r}{trigger}; a weight of 0.5 to 1 says how strongly. Look "
         "at the samples: if they do not show the style yet, train with more steps; if they all look like one sprite, with fewer."
     )
+
+
+def _after_batch(batch: BatchAnswer) -> str:
+    assets = [asset for item in batch.items for asset in item.assets]
+    shown = "The running game has the new pixels. " if all(asset.reloaded for asset in assets) else ""
+    look = f'{shown}Load each in Bevy by its path, like asset_server.load("{assets[0].path}").'
+    if batch.failed:
+        return f"{batch.failed} of {len(batch.items)} prompts failed, see `error` of each: ask for those again. {look}"
+    if not all(asset.published for asset in assets):
+        return "They are in the library; to have one in a game, call publish_asset with its id and the Bevy project (`project`)."
+    return look
 
 
 def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:

@@ -64,11 +64,6 @@ class Services:
         """The folder of all that lasts: see `docs/how-it-works.md`."""
         return self.catalogue.folder.parent
 
-    @property
-    def home(self) -> Path:
-        """The folder of all that lasts: see `docs/how-it-works.md`."""
-        return self.catalogue.folder.parent
-
 
 def _services() -> Services:
     found: Services = get_context().lifespan_context["services"]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from dgx_pixels.bevy.project import ProjectError, open_project
+from dgx_pixels.tools.batch_job import batch_job
+from dgx_pixels.tools.batch_request import BatchRequest
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.pixelize_job import pixelize_job
 from dgx_pixels.tools.pixelize_request import PixelizeRequest
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from dgx_pixels.tools.jobs import Again, JobReport, Report, Work
     from dgx_pixels.tools.services import Services
 
-R = TypeVar("R", SpriteRequest, PixelizeRequest, TilesetRequest, TrainingRequest)
+R = TypeVar("R", SpriteRequest, BatchRequest, PixelizeRequest, TilesetRequest, TrainingRequest)
 
 
 def works(services: Services) -> Mapping[str, Again]:
@@ -57,7 +59,13 @@ def works(services: Services) -> Mapping[str, Again]:
 
         return work
 
-    return {"sprite": sprite, "pixelize": pixelize, "tileset": tileset, "training": training}
+    def batch(job: JobRecord) -> Work:
+        async def work(report: Report) -> JobResult:
+            return await batch_job(services, _read(BatchRequest, job), _project(job), report)
+
+        return work
+
+    return {"sprite": sprite, "batch": batch, "pixelize": pixelize, "tileset": tileset, "training": training}
 
 
 def _read(kind: type[R], job: JobRecord) -> R:
