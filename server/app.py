@@ -41,6 +41,7 @@ from dgx_pixels.tools.publish_asset import publish_asset
 from dgx_pixels.tools.record_vote import record_vote
 from dgx_pixels.tools.services import Services
 from dgx_pixels.tools.setup_project import setup_project
+from dgx_pixels.tools.train_lora import train_lora
 
 if TYPE_CHECKING:
     from dgx_pixels.models.renderer import Renderer
@@ -51,12 +52,13 @@ assets/sprites/, where a running game reloads it; the answer's `path` is what as
 the running game shows it. generate_tileset makes tilesets that fit, into assets/tiles/. pixelize_image makes true pixel art of
 any image file and writes it into assets/sprites/, too. setup_project sets palette, tile size, view and model for all later
 calls; publish_asset puts an earlier version back. compare_models draws the same prompts with several models or LoRA strengths,
-blind, and record_vote keeps which picture is the best. view_asset shows a picture, list_assets what was made, list_models which
+blind, and record_vote keeps which picture is the best. train_lora makes a LoRA of the game's
+own sprites, to draw in their style. view_asset shows a picture, list_assets what was made, list_models which
 sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
 
 _TOOLS = (
     generate_sprite, generate_tileset, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job, publish_asset,
-    setup_project, compare_models, record_vote,
+    setup_project, compare_models, record_vote, train_lora,
 )  # fmt: skip
 _RESOURCES = (
     models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes, comparison_view.comparison_view,
@@ -128,7 +130,7 @@ def owners(settings: Settings, activity: Activity, role: Role, edge: Edge) -> Li
                 services = Services(
                     library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings),
                     (settings.home / "assets", *settings.read_roots), settings.home / "models" / "matting", pictures,
-                    settings.brp_port, settings.reload_wait_s, edge.serves,
+                    settings.brp_port, settings.reload_wait_s, edge.serves, settings.device,
                 )  # fmt: skip
 
                 def models_changed() -> None:

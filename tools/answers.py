@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dgx_pixels.library.comparison_answer import ComparisonAnswer
 from dgx_pixels.library.records import JobStatus
+from dgx_pixels.tools.answers_training import TrainingAnswer
 
 
 class Answer(BaseModel):
@@ -132,6 +133,7 @@ class JobResult(Answer):
     assets: list[AssetAnswer] = Field(default=[], description="empty for a batch, whose items have theirs in short")
     pixelized: PixelizedAnswer | None = Field(default=None, description="of a pixelize job only")
     tileset: TilesetAnswer | None = Field(default=None, description="of a tileset job only")
+    training: TrainingAnswer | None = Field(default=None, description="of a training only; its assets are the last samples")
     batch: BatchAnswer | None = Field(default=None, description="of a batch only")
     comparison: ComparisonAnswer | None = Field(default=None, description="of a comparison only")
 

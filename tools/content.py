@@ -23,6 +23,7 @@ from dgx_pixels.pixels.tile_map import TileMap, draw_map
 from dgx_pixels.pixels.tile_paint import tiles_of
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.details import read_details
+from dgx_pixels.tools.training_shown import line_of, sheet_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +75,8 @@ async def _preview(services: Services, answer: JobAnswer) -> bytes:
     assert answer.result is not None
     if answer.result.comparison is not None:
         return await sheet(services.library.comparisons, answer.result.comparison.id)
+    if answer.result.training is not None and not answer.result.assets:
+        return await asyncio.to_thread(sheet_of, answer.result.training)
     if answer.result.tileset is not None:
         return await _map(services, answer.result.assets[0], answer.result.tileset)
     if answer.result.batch is not None:
@@ -114,6 +117,8 @@ def _line(answer: JobAnswer) -> str:
     if answer.result is None:
         why = f": {answer.error}" if answer.error else f" ({answer.progress.message})"
         return f"Job {answer.job_id} is {answer.status}{why}. {answer.next}"
+    if answer.result.training is not None:
+        return f"{line_of(answer.result.training)} {answer.next}"
     if (batch := answer.result.batch) is not None:
         failed = "; ".join(f"{item.prompt!r}: {item.error}" for item in batch.items if item.error is not None)
         return f"Made {batch.done} of {len(batch.items)} prompts. {answer.next}{f' Failed: {failed}' if failed else ''}"

@@ -20,7 +20,7 @@ def answer_of(job: JobRecord, flight: Flight | None, *, worked_on: bool) -> JobA
         return JobAnswer(job_id=job.id, status="done", progress=progress, result=result, next=after(result))
     progress = Progress(done=0, total=1, message=job.status) if flight is None else flight.progress
     if job.status == "cancelled":
-        return JobAnswer(job_id=job.id, status="cancelled", progress=progress, next="Ask again if it is still wanted.")
+        return JobAnswer(job_id=job.id, status="cancelled", progress=progress, next=_after_cancel(job))
     if job.status == "failed":
         return JobAnswer(job_id=job.id, status="failed", progress=progress, error=job.error, next="Mend the cause and ask again.")
     if job.status == "paused":
@@ -39,4 +39,13 @@ def answer_of(job: JobRecord, flight: Flight | None, *, worked_on: bool) -> JobA
         progress=progress,
         error="The server ended before the job was done.",
         next="Ask again.",
+    )
+
+
+def _after_cancel(job: JobRecord) -> str:
+    if job.kind != "training":
+        return "Ask again if it is still wanted."
+    return (
+        f"Its checkpoints stay: train_lora with resume={job.id!r} goes on from the last one. If it is not wanted any more, "
+        f"delete the folder jobs/{job.id} in DGX-Pixels' home."
     )

@@ -271,9 +271,13 @@ class JobRunner:
         return answer_of(job, self._flights.get(job.id), worked_on=self._library.jobs.is_worked_on(job))
 
     async def close(self) -> None:
-        """End what is in flight and wait for it: cancelled, or left to the next process if this one takes over such work."""
+        """End what is in flight and wait for it.
+
+        It is left to the next process if this one takes over such work, too; else it is paused if it can be, or cancelled.
+        """
         flights = list(self._flights.values())
         for flight in flights:
             flight.left = bool(self._again) and not flight.cancelled
-            flight.cancel()
+            if flight.left or not flight.pause():
+                flight.cancel()
         await asyncio.gather(*(f.all for f in flights if f.all is not None), return_exceptions=True)

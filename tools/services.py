@@ -58,6 +58,13 @@ class Services:
     """Seconds to wait after a publish until a running game has shown it; 0 asks none."""
     serves: Callable[[BevyProject], None] = lambda _: None
     """Told of the project of each request."""
+    device: str = "auto"
+    """Where trainings run, as in the settings."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of all that lasts: see `docs/how-it-works.md`."""
+        return self.catalogue.folder.parent
 
 
 def _services() -> Services:

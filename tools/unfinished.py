@@ -19,6 +19,8 @@ from dgx_pixels.tools.sprite_job import sprite_job
 from dgx_pixels.tools.sprite_request import SpriteRequest
 from dgx_pixels.tools.tileset_job import tileset_job
 from dgx_pixels.tools.tileset_request import TilesetRequest
+from dgx_pixels.tools.training_job import training_job
+from dgx_pixels.tools.training_request import TrainingRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.library.records import JobRecord
     from dgx_pixels.tools.answers import JobResult
-    from dgx_pixels.tools.jobs import Again, Report, Work
+    from dgx_pixels.tools.jobs import Again, JobReport, Work
     from dgx_pixels.tools.services import Services
 
 R = TypeVar("R", bound=BaseModel)
@@ -40,14 +42,15 @@ def works(services: Services) -> Mapping[str, Again]:
         "pixelize": _again(services, PixelizeRequest, pixelize_job),
         "tileset": _again(services, TilesetRequest, tileset_job),
         "comparison": _again(services, ComparisonRequest, comparison_job),
+        "training": _again(services, TrainingRequest, training_job),
     }
 
 
 def _again(
-    services: Services, kind: type[R], do: Callable[[Services, R, BevyProject | None, Report], Awaitable[JobResult]]
+    services: Services, kind: type[R], do: Callable[[Services, R, BevyProject | None, JobReport], Awaitable[JobResult]]
 ) -> Again:
     def again(job: JobRecord) -> Work:
-        async def work(report: Report) -> JobResult:
+        async def work(report: JobReport) -> JobResult:
             return await do(services, _read(kind, job), _project(job), report)
 
         return work
