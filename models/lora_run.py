@@ -136,14 +136,14 @@ class _Run:
                 loss = training.learn(breathe)
         except LossError as error:
             raise ModelError(
-                f"The training cannot go on: {error}. Start it again with a lower learning rate; its checkpoints are kept."
+                f"The training cannot go on: {error}. Start a new one with a lower learning rate; this one's checkpoints are kept."
             ) from error
         except Exception as error:
             if is_out_of_memory(error):
                 raise ModelError(
                     f"There is not enough memory to train {self._about.base.id} with {self._spec.batch_size} pictures at once, "
-                    "even with activations computed twice: use a smaller batch_size (and more accumulation) or close other "
-                    "programs, then start it again."
+                    "even with activations computed twice: close other programs and start it again, or start a new one with a "
+                    "smaller batch_size and more accumulation."
                 ) from error
             raise
         metrics.add(training.step, loss, rate, time.monotonic() - started)
