@@ -136,7 +136,7 @@ class _Run:
                 loss = training.learn(breathe)
         except LossError as error:
             raise ModelError(
-                f"The training cannot go on: {error}. Start a new one with a lower learning rate; the checkpoints of this one stay."
+                f"The training cannot go on: {error}. Start a new one with a lower learning rate; its checkpoints stay."
             ) from error
         except Exception as error:
             if is_out_of_memory(error):

@@ -62,7 +62,7 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 )
 def test_a_checkpoint_loses_nothing(tmp_path: Path, settings: dict[str, Any]) -> None:
     """Two steps, a checkpoint, and two more on a fresh model give the weights of four steps, to the last bit."""
-    order = spec(tmp_path, data=dataset(tmp_path / "data", 5), steps=4, **settings)
+    order = spec(tmp_path, data=dataset(tmp_path / "data", 5), steps=6, warmup=1, **settings)
     whole = trained(order, 4)
     first, about = begin(order)
     first.learn()
