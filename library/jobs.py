@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.library.records import JobRecord
+from dgx_pixels.library.records import JobRecord, KeyedJob
 
 if TYPE_CHECKING:
     from dgx_pixels.library.owner import Owner
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 _UNFINISHED = ("queued", "running")
 """A paused job waits for whoever paused it: nobody need work on it, and none takes it over."""
-_COLUMNS = "SELECT id, kind, project, request, status, result, error, owner, attempts FROM jobs"
+_COLUMNS = "SELECT id, kind, project, request, status, result, error, owner, attempts, created, updated FROM jobs"
+
+PROGRESSED = "attempts = min(attempts, 1)"
+"""What a job's row is set to when it has got further since it was begun."""
 
 
 class Jobs:
-    """The table of jobs."""
+    """The tables of jobs and of the keys they were asked for under."""
 
     def __init__(self, store: Store, owner: Owner) -> None:
         self._store = store
@@ -27,11 +30,25 @@ class Jobs:
 
     async def create(self, job_id: str, kind: str, project: str, request: str) -> None:
         """Keep a new job, queued, as ours."""
+        async with self._store.transaction():
+            await self._insert(job_id, kind, project, request)
+        self._store.changes.tell("job", job_id)
+
+    async def create_once(self, job_id: str, kind: str, project: str, request: str, key: str, asked: str) -> KeyedJob | None:
+        """Keep a new job under a key of this project and kind; if the key has one, keep nothing, and answer with that."""
+        async with self._store.transaction():
+            query = "SELECT job_id, asked FROM keys WHERE project = ? AND kind = ? AND key = ?"
+            for row in await self._store.db.execute_fetchall(query, (project, kind, key)):
+                return KeyedJob(**dict(row))
+            await self._insert(job_id, kind, project, request)
+            await self._store.db.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", (project, kind, key, job_id, asked))
+        self._store.changes.tell("job", job_id)
+        return None
+
+    async def _insert(self, job_id: str, kind: str, project: str, request: str) -> None:
         now = time.time()
         values = (job_id, kind, project, request, "queued", None, None, self._owner.id, now, now, 0)
-        async with self._store.transaction():
-            await self._store.db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-        self._store.changes.tell("job", job_id)
+        await self._store.db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     async def begin(self, job_id: str) -> None:
         """Keep that the work on a job begins, once more."""
@@ -41,10 +58,17 @@ class Jobs:
         """Keep that a job of ours is to be done by another process; if it was begun, that does not count."""
         await self._change(job_id, f"status = 'queued', attempts = attempts - {int(begun)}")
 
-    async def take(self, job: JobRecord) -> bool:
-        """Make a job ours, queued again; answers whether it was still as `job` says: another process may have been faster."""
-        change = "status = 'queued', owner = ?, result = NULL, error = NULL"
-        return await self._change(job.id, change, self._owner.id, still=job)
+    async def take(self, job: JobRecord, request: str | None = None, *, afresh: bool = False) -> bool:
+        """Make a job ours, queued again; answers whether it was still as `job` says: another process may have been faster.
+
+        With a new request, if one is given; `afresh` forgets how often it was begun.
+        """
+        change = "status = 'queued', owner = ?, request = ?, result = NULL, error = NULL" + (", attempts = 0" if afresh else "")
+        return await self._change(job.id, change, self._owner.id, request if request is not None else job.request, still=job)
+
+    async def progressed(self, job_id: str) -> None:
+        """Keep that a job has got further than it was when it was begun: the times before do not count against it."""
+        await self._change(job_id, PROGRESSED)
 
     async def _change(self, job_id: str, change: str, *values: str, still: JobRecord | None = None) -> bool:
         condition, state = ("", ()) if still is None else ("AND status = ? AND owner = ?", (still.status, still.owner))
@@ -101,3 +125,10 @@ class Jobs:
         query = f"{_COLUMNS} WHERE status IN (?, ?) ORDER BY created"
         jobs = [JobRecord(**dict(row)) for row in await self._store.db.execute_fetchall(query, _UNFINISHED)]
         return [job for job in jobs if self.is_left(job)]
+
+    async def recent(self, limit: int, project: str | None = None) -> list[JobRecord]:
+        """The newest jobs, of one project or of all for None: first those that have not ended, then the others, newest first."""
+        only, values = ("", []) if project is None else ("WHERE project = ?", [project])
+        query = f"{_COLUMNS} {only} ORDER BY status NOT IN (?, ?, 'paused'), created DESC LIMIT ?"
+        found = await self._store.db.execute_fetchall(query, (*values, *_UNFINISHED, limit))
+        return [JobRecord(**dict(row)) for row in found]

@@ -76,7 +76,29 @@ def cap(device: torch.device) -> None:
         torch.cuda.set_per_process_memory_fraction(min(1.0, most / total), device)
 
 
+def memory_taken(device: torch.device) -> int:
+    """The most bytes that this process has had at once: of the GPU's memory, or on a CPU of all of it."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:  # not Linux: nothing to go by
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+
+
 def give_back(device: torch.device) -> None:
     """Return what torch keeps in reserve to the driver."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def watch_peak(device: torch.device) -> None:
+    """From now on `peak_bytes` counts."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_bytes(device: torch.device) -> int | None:
+    """The most that torch has held on the GPU since `watch_peak`, warm models included; None on a CPU, which keeps no count."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

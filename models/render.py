@@ -87,3 +87,7 @@ class Render:
     libraries: dict[str, str]
     in_tiles: bool = False
     """Whether memory was so short that the VAE worked in tiles, which changes pixels a little."""
+    seconds: float = 0.0
+    """From the prompt to the pixels, the model loaded and its LoRAs merged; of a batch, the whole batch's."""
+    peak_bytes: int | None = None
+    """GPU memory at its peak meanwhile; None on a CPU."""

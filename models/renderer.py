@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import diffusers
 import numpy as np
@@ -18,7 +20,7 @@ from dgx_pixels.models.decode import decode, tiled
 from dgx_pixels.models.denoise import denoise
 from dgx_pixels.models.gpu import GpuLostError, Preview, Tell, WorkCancelledError
 from dgx_pixels.models.loaded import Loaded, Shelf
-from dgx_pixels.models.memory import free_bytes, give_back, in_words, is_lost, is_out_of_memory
+from dgx_pixels.models.memory import free_bytes, give_back, in_words, is_lost, is_out_of_memory, peak_bytes, watch_peak
 from dgx_pixels.models.render import BATCHES, Graph, Render, RenderRequest, batch_for
 from dgx_pixels.models.seamless import seamless
 
@@ -104,8 +106,12 @@ class Renderer:
         self.shelf.keep_floor(first.contender.base)
         encoders = loaded.use(first.contender.loras)
         padded = [*requests, *[requests[-1]] * (shape - len(requests))]
+        watch_peak(self.device)
+        began = time.perf_counter()
         latents, graph = denoise(loaded, padded, encoders, tell)
-        return [self._finished(loaded, request, z, shape, graph) for request, z in zip(requests, latents, strict=False)]
+        made = [self._finished(loaded, request, z, shape, graph) for request, z in zip(requests, latents, strict=False)]
+        seconds, peak = time.perf_counter() - began, peak_bytes(self.device)
+        return [replace(o, seconds=seconds, peak_bytes=peak) if isinstance(o, Render) else o for o in made]
 
     def _finished(self, loaded: Loaded, request: RenderRequest, latents: torch.Tensor, shape: int, graph: Graph) -> Outcome:
         if not bool(torch.isfinite(latents).all()):

@@ -20,8 +20,10 @@ from dgx_pixels.bevy.publisher import Publisher
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.gpu import GpuThread
+from dgx_pixels.models.turn import Turn
 from dgx_pixels.models.watch import ModelsWatch
-from dgx_pixels.resources import assets, models, palettes
+from dgx_pixels.resources import assets, comparison_view, comparisons, models, palettes
+from dgx_pixels.server.asked import Asked
 from dgx_pixels.server.beside import beside
 from dgx_pixels.server.edge import Edge
 from dgx_pixels.server.lost import Role, end
@@ -29,6 +31,7 @@ from dgx_pixels.server.notifier import LISTEN
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.wrong_types import WrongTypes
 from dgx_pixels.tools.asset_tools import list_assets, view_asset
+from dgx_pixels.tools.compare_models import compare_models
 from dgx_pixels.tools.generate_sprite import generate_sprite
 from dgx_pixels.tools.generate_tileset import generate_tileset
 from dgx_pixels.tools.job_tools import cancel_job, get_job
@@ -36,8 +39,10 @@ from dgx_pixels.tools.jobs import JobRunner
 from dgx_pixels.tools.list_models import list_models
 from dgx_pixels.tools.pixelize_image import pixelize_image
 from dgx_pixels.tools.publish_asset import publish_asset
+from dgx_pixels.tools.record_vote import record_vote
 from dgx_pixels.tools.services import Services
 from dgx_pixels.tools.setup_project import setup_project
+from dgx_pixels.tools.train_lora import train_lora
 
 if TYPE_CHECKING:
     from dgx_pixels.models.renderer import Renderer
@@ -47,14 +52,19 @@ INSTRUCTIONS = """Draws pixel art into a Bevy game. generate_sprite draws from a
 assets/sprites/, where a running game reloads it; the answer's `path` is what asset_server.load takes, and `reloaded` says whether
 the running game shows it. generate_tileset makes tilesets that fit, into assets/tiles/. pixelize_image makes true pixel art of
 any image file and writes it into assets/sprites/, too. setup_project sets palette, tile size, view and model for all later
-calls; publish_asset puts an earlier version back. view_asset shows a picture, list_assets what was made, list_models which
+calls; publish_asset puts an earlier version back. compare_models draws the same prompts with several models or LoRA strengths,
+blind, and record_vote keeps which picture is the best. train_lora makes a LoRA of the game's
+own sprites, to draw in their style. view_asset shows a picture, list_assets what was made, list_models which
 sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
 
 _TOOLS = (
     generate_sprite, generate_tileset, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job, publish_asset,
-    setup_project,
+    setup_project, compare_models, record_vote, train_lora,
 )  # fmt: skip
-_RESOURCES = (models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes)
+_RESOURCES = (
+    models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes, comparison_view.comparison_view,
+    comparisons.comparison, comparisons.sheet, comparisons.recipes, comparisons.image,
+)  # fmt: skip
 
 
 class Activity(Middleware):
@@ -115,14 +125,15 @@ def owners(settings: Settings, activity: Activity, role: Role, edge: Edge) -> Li
     async def run(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
         library = await Library.open(settings.home)
         try:
-            async with GpuThread(lambda: edge.made(_renderer(settings)), partial(end, role)) as gpu:
+            turn = Turn(settings.home).for_drawing
+            async with GpuThread(lambda: edge.made(_renderer(settings)), partial(end, role), turn=turn) as gpu:
                 jobs = activity.jobs = JobRunner(library)
                 catalogue = Catalogue(settings.home / "models", settings.hf_cache)
                 pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
                 services = Services(
                     library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings),
                     (settings.home / "assets", *settings.read_roots), settings.home / "models" / "matting", pictures,
-                    settings.brp_port, settings.reload_wait_s, edge.serves,
+                    settings.brp_port, settings.reload_wait_s, edge.serves, settings.device,
                 )  # fmt: skip
 
                 def models_changed() -> None:
@@ -157,7 +168,7 @@ def build(
     edge = Edge(settings, activity.touch)
     mcp: FastMCP[Any] = FastMCP(
         NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=around(owners(settings, activity, role, edge)),
-        mask_error_details=True, on_duplicate="error", middleware=[activity, WrongTypes()],
+        mask_error_details=True, on_duplicate="error", middleware=[activity, WrongTypes(), Asked()],
     )  # fmt: skip
     edge.attach(mcp)
     for tool in _TOOLS:

@@ -97,6 +97,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.tileset_command import run_tileset
 
         return run_tileset(settings, arguments)
+    if arguments.command == "train":
+        from dgx_pixels.server.train_command import run_train
+
+        return run_train(settings, arguments)
     if arguments.command in ("init", "publish"):
         from dgx_pixels.server.init_command import run_init, run_publish
 

@@ -6,6 +6,8 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
+from dgx_pixels.server import train_options
+
 _PALETTE = "a bundled palette's name, '#1a1c2c,#5d275d,...', a .hex, .gpl, .pal or PNG file, or 'project'"
 
 
@@ -41,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
     _pixelize_options(pixelize)
     tileset = commands.add_parser("tileset", help="draw terrains into a tileset that fits, in the Bevy project")
     _tileset_options(tileset)
+    train = commands.add_parser("train", help="train a LoRA on your own sprites")
+    train_options.options(train)
     models = commands.add_parser("models", help="list, add and fetch models")
     _models_options(models)
     init = commands.add_parser("init", help="set a Bevy project's defaults, and say what its game lacks for hot reload")
@@ -52,9 +56,9 @@ def parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure sprites on this machine, and write a report with a contact sheet")
     _bench_options(bench)
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for command in (sprite, pixelize, tileset, init, publish, models, bench, doctor):
+    for command in (sprite, pixelize, tileset, init, publish, models, bench, doctor, train):
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    for command in (serve, stdio, sprite, pixelize, tileset, init, publish, models, bench, doctor):
+    for command in (serve, stdio, sprite, pixelize, tileset, init, publish, models, bench, doctor, train):
         command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
         command.add_argument(
             "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,22 @@ from dgx_pixels.tools.next_step import seen_in_game
 _WAIT_S = 600
 
 
-async def call_to_the_end(target: Any, tool: str, arguments: dict[str, Any]) -> JobAnswer:  # noqa: ANN401  # all that Client takes
-    """Call a generating tool and wait until its job has ended. Raises ToolError with one sentence."""
+async def call_to_the_end(
+    target: Any,  # noqa: ANN401  # all that Client takes
+    tool: str,
+    arguments: dict[str, Any],
+    told: Callable[[str], None] | None = None,
+) -> JobAnswer:
+    """Call a generating tool and wait until its job has ended. Raises ToolError with one sentence.
+
+    `told` hears the job's id as soon as there is one.
+    """
     bar = _Bar()
     with bar if sys.stderr.isatty() else nullcontext():
         async with Client(target, progress_handler=bar.show) as client:
-            answer = await _call(client, tool, arguments | {"wait_s": _WAIT_S})
+            answer = await _call(client, tool, arguments | {"wait_s": _WAIT_S if told is None else 0})
+            if told is not None:
+                told(answer.job_id)
             while answer.status in ("queued", "running"):
                 answer = await _call(client, "get_job", {"job_id": answer.job_id, "wait_s": _WAIT_S})
     return answer

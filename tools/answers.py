@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dgx_pixels.library.comparison_answer import ComparisonAnswer
 from dgx_pixels.library.records import JobStatus
+from dgx_pixels.tools.answers_training import TrainingAnswer
 
 
 class Answer(BaseModel):
@@ -46,6 +48,7 @@ class AssetAnswer(Answer):
     seed: int = Field(description="0 for a pixelized picture")
     checks: dict[str, CheckAnswer]
     published: bool
+    replaced_edit: int | None = Field(default=None, description="the version that holds the edit by hand which this replaced")
     reloaded: bool | None = Field(description="whether the running game has shown it; null with no game running")
     reload: Reload
 
@@ -95,12 +98,44 @@ class TilesetAnswer(Answer):
     worst_pair: tuple[int, int] = Field(description="that pair's atlas indices")
 
 
+class BatchAsset(Answer):
+    """A finished sprite of a batch, in short: view_asset and the manifest tell the rest."""
+
+    id: str
+    version: int
+    path: str = Field(description="relative to the project's assets/")
+    seed: int
+    published: bool
+    reloaded: bool | None
+
+
+class BatchItemAnswer(Answer):
+    """What became of one prompt."""
+
+    prompt: str
+    status: Literal["done", "failed"]
+    error: str | None = None
+    assets: list[BatchAsset]
+
+
+class BatchAnswer(Answer):
+    """What became of a batch."""
+
+    done: int = Field(description="prompts")
+    failed: int
+    folder: str | None = Field(description="absolute path that the assets' paths start from; null without a project")
+    items: list[BatchItemAnswer] = Field(description="in the order of the prompts")
+
+
 class JobResult(Answer):
     """What a job made; the parts below `assets` are of their own kinds of job only."""
 
-    assets: list[AssetAnswer] = []
+    assets: list[AssetAnswer] = Field(default=[], description="empty for a batch, whose items have theirs in short")
     pixelized: PixelizedAnswer | None = Field(default=None, description="of a pixelize job only")
     tileset: TilesetAnswer | None = Field(default=None, description="of a tileset job only")
+    training: TrainingAnswer | None = Field(default=None, description="of a training only; its assets are the last samples")
+    batch: BatchAnswer | None = Field(default=None, description="of a batch only")
+    comparison: ComparisonAnswer | None = Field(default=None, description="of a comparison only")
 
 
 class Progress(Answer):
@@ -150,6 +185,16 @@ class PublishAnswer(Answer):
     """What publish_asset did."""
 
     asset: AssetAnswer
+    next: str = Field(description="what to do now")
+
+
+class VoteAnswer(Answer):
+    """What record_vote kept."""
+
+    comparison_id: str
+    left: int = Field(description="rounds that can be voted on still")
+    open: bool
+    comparison: ComparisonAnswer | None = Field(description="with names, measures and standing, once voting has ended")
     next: str = Field(description="what to do now")
 
 

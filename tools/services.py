@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from fastmcp.dependencies import Depends
@@ -30,6 +31,8 @@ PROJECT_HEADER = "x-dgx-pixels-project"
 """The HTTP header in which a stdio proxy says which Bevy project its client works in: a percent-encoded path, or empty."""
 CALL_HEADER = "x-dgx-pixels-call"
 """The HTTP header in which a stdio proxy names each tool call, so that one that is sent again is known: 12 hex digits."""
+
+ASKED: ContextVar[Mapping[str, Any] | None] = ContextVar("the arguments of this tool call, as they were sent", default=None)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,13 @@ class Services:
     """Seconds to wait after a publish until a running game has shown it; 0 asks none."""
     serves: Callable[[BevyProject], None] = lambda _: None
     """Told of the project of each request."""
+    device: str = "auto"
+    """Where trainings run, as in the settings."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of all that lasts: see `docs/how-it-works.md`."""
+        return self.catalogue.folder.parent
 
 
 def _services() -> Services:

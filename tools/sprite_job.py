@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from dgx_pixels.bevy.names import sprite_path
@@ -11,7 +11,7 @@ from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError
 from dgx_pixels.models.contender import parse_contender
-from dgx_pixels.models.gpu import GpuLostError, QueueFullError, WorkCancelledError
+from dgx_pixels.models.gpu import GpuLostError, Priority, QueueFullError, WorkCancelledError
 from dgx_pixels.models.render import RenderRequest
 from dgx_pixels.pixels.checks import check_key, check_sprite
 from dgx_pixels.pixels.read import PictureError
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.models.contender import Contender
+    from dgx_pixels.models.gpu import Watcher
     from dgx_pixels.models.render import Reference, Render
+    from dgx_pixels.pixels.checks import Check
     from dgx_pixels.pixels.sprite import Sprite
     from dgx_pixels.tools.jobs import Report
     from dgx_pixels.tools.services import Services
@@ -43,15 +45,28 @@ JOB_ERRORS = (ModelError, PublishError, LibraryError, QueueFullError, WorkCancel
 async def sprite_job(services: Services, request: SpriteRequest, project: BevyProject | None, report: Report) -> JobResult:
     """Make all variants, keep each as soon as it is done, publish them together. Raises JobFailedError."""
     try:
-        contender = parse_contender(services.catalogue, request.model)
-        reference = await read_reference(services, project, request, contender.base)
-        progress = _Progress(report, request.variants)
-        variants = [_variant(services, request, contender, reference, project, i, progress) for i in range(request.variants)]
-        made = _all(await asyncio.gather(*variants, return_exceptions=True))
+        made = await make_sprites(services, request, project, report)
         assets = await publish(services, project, made, wanted=request.publish, overwrite=request.overwrite)
     except JOB_ERRORS as error:
         raise JobFailedError(str(error)) from error
     return JobResult(assets=assets)
+
+
+async def make_sprites(
+    services: Services, request: SpriteRequest, project: BevyProject | None, report: Report,
+    priority: Priority = Priority.INTERACTIVE,
+) -> list[Finished]:  # fmt: skip
+    """Make all variants and keep each as soon as it is done; those that this job has kept before are not made again.
+
+    Raises one of JOB_ERRORS.
+    """
+    contender = parse_contender(services.catalogue, request.model)
+    reference = await read_reference(services, project, request, contender.base)
+    progress = _Progress(report, request.variants)
+    variants = [
+        _variant(services, request, contender, reference, project, i, progress, priority) for i in range(request.variants)
+    ]
+    return _all(await asyncio.gather(*variants, return_exceptions=True))
 
 
 def _all(outcomes: Sequence[Finished | BaseException]) -> list[Finished]:
@@ -80,16 +95,40 @@ class _Progress:
 
 async def _variant(
     services: Services, request: SpriteRequest, contender: Contender, reference: Reference | None,
-    project: BevyProject | None, i: int, progress: _Progress,
+    project: BevyProject | None, i: int, progress: _Progress, priority: Priority,
 ) -> Finished:  # fmt: skip
-    base, seed = contender.base, request.seed + i
+    seed = request.seed + i
     path = sprite_path(request.category, request.name, i + 1, request.variants)
     origin = Origin(path, request.name, request.category, request.prompt, seed, request.model)
     if (before := await kept_before(services, origin)) is not None:
         return before
-    render = await services.gpu.draw(
-        _render_request(request, contender, reference, seed), lambda done, total, preview: progress.told(i, done, total, preview)
-    )
+    drawn = await draw_variant(
+        services, request, contender, reference, i,
+        lambda done, total, preview: progress.told(i, done, total, preview), priority,
+    )  # fmt: skip
+    return await keep(services, project, drawn.sprite, origin, drawn.recipe, drawn.checks)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """One variant, drawn and finished, but not kept yet."""
+
+    render: Render
+    sprite: Sprite
+    recipe: dict[str, object]
+    checks: dict[str, Check]
+
+
+async def draw_variant(
+    services: Services, request: SpriteRequest, contender: Contender, reference: Reference | None, i: int, watch: Watcher | None,
+    priority: Priority,
+) -> Drawn:  # fmt: skip
+    """Draw variant `i` of a request and make its sprite; the same request gives the same, whoever asks.
+
+    Raises ModelError, QueueFullError, WorkCancelledError and GpuLostError.
+    """
+    base, seed = contender.base, request.seed + i
+    render = await services.gpu.draw(_render_request(request, contender, reference, seed), watch, priority)
     sprite = await asyncio.to_thread(_sprite, request, contender, render.pixels)
     checks = check_sprite(
         sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,
@@ -97,7 +136,7 @@ async def _variant(
     )  # fmt: skip
     if base.ground is not None and not request.transparent:
         checks["key"] = check_key(render.pixels, base.ground)
-    return await keep(services, project, sprite, origin, _recipe(request, contender, reference, seed, render), checks)
+    return Drawn(render, sprite, _recipe(request, contender, reference, seed, render), checks)
 
 
 def _render_request(request: SpriteRequest, contender: Contender, reference: Reference | None, seed: int) -> RenderRequest:
