@@ -27,6 +27,7 @@ from dgx_pixels.server.asked import Asked
 from dgx_pixels.server.beside import beside
 from dgx_pixels.server.edge import Edge
 from dgx_pixels.server.lost import Role, end
+from dgx_pixels.server.notifier import LISTEN
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.wrong_types import WrongTypes
 from dgx_pixels.tools.asset_tools import list_assets, view_asset
@@ -77,7 +78,9 @@ class Activity(Middleware):
     async def on_message(
         self, context: MiddlewareContext[Any], call_next: Callable[[MiddlewareContext[Any]], Awaitable[Any]]
     ) -> Any:  # noqa: ANN401  # whatever the message's answer is
-        """Count the message while it is answered."""
+        """Count the message while it is answered, but for one that only listens: that may be for ever."""
+        if context.method == LISTEN:
+            return await call_next(context)
         self._asking += 1
         try:
             return await call_next(context)

@@ -61,7 +61,8 @@ def _sentence(error: Exception) -> str:
         return str(error)
     first = error.errors()[0]
     why = first["msg"].removeprefix("Value error, ")
-    return f"The setting {first['loc'][0]} cannot be {first['input']!r}: {why[0].lower()}{why[1:]}."
+    given = "what it is" if first["loc"][0] == "token" else repr(first["input"])  # a secret is not repeated
+    return f"The setting {first['loc'][0]} cannot be {given}: {why[0].lower()}{why[1:]}."
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -16,6 +16,8 @@ from dgx_pixels.server.settings import Settings
 
 _START_S = 60.0
 _ASK_EVERY_S = 0.1
+_MOST_LOG = 5 << 20
+"""What servers have said, in words; the one that is started goes on in a new file beyond that."""
 
 
 class NoServerError(RuntimeError):
@@ -71,6 +73,8 @@ async def ensure_running(settings: Settings) -> int:
 async def _start(settings: Settings) -> int:
     log = settings.home / "logs" / "server.log"
     log.parent.mkdir(exist_ok=True)
+    if log.exists() and log.stat().st_size > _MOST_LOG:
+        log.replace(log.with_suffix(".log.1"))
     command = [
         sys.executable, "-m", "dgx_pixels.server", "serve", "--ends-when-idle",
         "--home", str(settings.home), "--host", settings.host, "--port", str(settings.port),

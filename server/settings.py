@@ -49,7 +49,7 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 class Settings(BaseSettings):
     """From `DGX_PIXELS_*` in the environment, else these defaults; the command line's options come before both."""
 
-    model_config = SettingsConfigDict(env_prefix="DGX_PIXELS_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="DGX_PIXELS_", frozen=True, populate_by_name=True, hide_input_in_errors=True)
 
     home: AbsolutePath = Field(default_factory=lambda: platformdirs.user_data_path("dgx-pixels", appauthor=False))
     """Where library, models and logs lie."""

@@ -82,6 +82,7 @@ class Art:
 
     def __init__(self, client: Client[Any], folder: Path) -> None:
         self._client = client
+        folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / "picture.png"
         self._made = 0
 
