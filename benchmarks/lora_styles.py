@@ -1,4 +1,4 @@
-"""Two styles to be learnt, made of true pixel art, and the measures of how much of each a sprite shows; stated before measuring."""
+"""Two styles to be learnt, made of true pixel art, and measures of how much of them a sprite shows; stated beforehand."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def palette_share(rgba: Rgba) -> float:
 
 
 def edge_share(rgba: Rgba) -> float:
-    """Share of the silhouette's edge pixels, drawn ones with ground beside or diagonally, that are dark (OKLab lightness < 0.3)."""
+    """Share of the silhouette's edge pixels, those with ground beside or diagonally, that are dark: OKLab lightness below 0.3."""
     opaque = rgba[..., 3] > 0
     return _dark_share(rgba, opaque & _grown(~opaque))
 

@@ -128,7 +128,7 @@ def plain_ground(rgba: NDArray[np.uint8]) -> Color:
 def _nearest(pixels: NDArray[np.uint8], grounds: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far each ground is from the nearest colour of the pixels, (n, 4); infinite for none."""
     colors = comparable(np.unique(pixels[:, :3], axis=0))
-    return np.linalg.norm(colors[:, None] - grounds, axis=-1).min(axis=0, initial=np.inf)
+    return np.asarray(np.linalg.norm(colors[:, None] - grounds, axis=-1).min(axis=0, initial=np.inf))
 
 
 def cut_frames(rgba: NDArray[np.uint8], width: int, height: int) -> list[NDArray[np.uint8]]:
