@@ -117,9 +117,12 @@ def test_nothing_is_left_of_a_dataset_that_was_given_up(tmp_path: Path) -> None:
         async with parts(home, tmp_path / "art") as services:
             looking = asyncio.Event()
             request = DatasetRequest(source=str(tmp_path / "art"), base="tiny-sdxl")
-            work = asyncio.create_task(
-                prepare_dataset(services, None, request, lambda done, total, message: looking.set() if done == 3 else None)
-            )
+
+            def told(done: int, *_: object) -> None:
+                if done == 3:
+                    looking.set()
+
+            work = asyncio.create_task(prepare_dataset(services, None, request, told))
             await looking.wait()
             work.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -148,8 +151,9 @@ def test_sheets_are_cut_by_a_grid_by_our_manifest_and_by_aseprites_file(tmp_path
     write(project.assets / "sprites" / "character_hero.png", sheet[:, :192])
     atlas = {"tile_width": 32, "tile_height": 32, "columns": 6, "rows": 1, "padding": 0, "offset": 0}
     entry = {
-        "path": "sprites/character_hero.png", "kind": "sheet", "id": "0" * 12, "version": 1, "name": "hero", "prompt": "a brave hero",
-        "category": "character", "width": 192, "height": 32, "colors": 9, "sha256": "0" * 64, "seed": 1, "model": "m", "atlas": atlas,
+        "path": "sprites/character_hero.png", "kind": "sheet", "id": "0" * 12, "version": 1, "name": "hero",
+        "prompt": "a brave hero", "category": "character", "width": 192, "height": 32, "colors": 9, "sha256": "0" * 64,
+        "seed": 1, "model": "m", "atlas": atlas,
     }  # fmt: skip
     (project.assets / "manifests").mkdir()
     (project.assets / "manifests/dgx_pixels.json").write_text(json.dumps({"schema": 2, "assets": [entry]}))
@@ -177,7 +181,7 @@ def test_assets_of_the_library_bring_their_prompts(tmp_path: Path) -> None:
 def test_a_name_that_is_no_text_is_shown_all_the_same(tmp_path: Path) -> None:
     """A file name of bytes that are no UTF-8 neither breaks the report nor the dataset."""
     files = sprite_folder(tmp_path / "art", 6)
-    os.rename(files[0], os.fsencode(tmp_path / "art") + b"/\xff\xfe.png")
+    files[0].rename(tmp_path / "art" / os.fsdecode(b"\xff\xfe.png"))
 
     found = prepared(tmp_path / "home", tmp_path / "art")
 
