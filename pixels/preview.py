@@ -52,13 +52,18 @@ def contact_sheet(sprites: Sequence[Sprite], columns: int, scale: int) -> bytes:
     rows = -(-len(sprites) // columns)
     sheet = np.full((_GAP + rows * (height + _GAP), _GAP + columns * (width + _GAP), 3), _GROUND, dtype=np.uint8)
     for place, sprite in enumerate(sprites):
-        picture = _flattened(_enlarged(sprite.rgba, scale))
+        picture = on_checkerboard(sprite.rgba, scale)
         row, column = divmod(place, columns)
         top = _GAP + row * (height + _GAP) + (height - picture.shape[0]) // 2
         left = _GAP + column * (width + _GAP) + (width - picture.shape[1]) // 2
         sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
     data = _png(sheet)
     return data if len(data) < _MOST_BYTES or scale == 1 else contact_sheet(sprites, columns, scale - 1)
+
+
+def on_checkerboard(rgba: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    """Enlarge a picture, (h, w, 4), by a whole number, and lay it over the checkerboard; (h * scale, w * scale, 3)."""
+    return _flattened(_enlarged(rgba, scale))
 
 
 def _enlarged(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
