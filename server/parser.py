@@ -6,7 +6,7 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
-from dgx_pixels.server import jobs_options, train_options
+from dgx_pixels.server import jobs_options, promote_command, train_options
 
 _PALETTE = "a bundled palette's name, '#1a1c2c,#5d275d,...', a .hex, .gpl, .pal or PNG file, or 'project'"
 
@@ -59,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
     publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
     jobs = commands.add_parser("jobs", help="list jobs, and cancel, pause or resume them")
     jobs_options.options(jobs)
+    promote = commands.add_parser("promote", help="make a contender the Bevy project's default, or take that back")
+    promote_command.options(promote)
     bench = commands.add_parser("bench", help="measure sprites on this machine, and write a report with a contact sheet")
     _bench_options(bench)
     commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
