@@ -18,7 +18,8 @@ from dgx_pixels.models.lora_disk import is_full, write_whole
 from dgx_pixels.models.lora_spec import make_spec
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.answers_training import TrainingAnswer
-from dgx_pixels.tools.dataset import DatasetRequest, prepare_dataset
+from dgx_pixels.tools.dataset import prepare_dataset
+from dgx_pixels.tools.dataset_request import DatasetRequest
 from dgx_pixels.tools.jobs import CURRENT_JOB, JobFailedError, JobPausedError
 from dgx_pixels.tools.reading import ReadError
 from dgx_pixels.tools.sprite_request import RequestError
@@ -93,7 +94,7 @@ class _Run:
         found = await prepare_dataset(services, self._project, DatasetRequest(
             source=request.source, base=request.base, trigger=request.trigger, captions="auto", grid=request.grid,
             licence_note=request.licence_note,
-        ))  # fmt: skip
+        ), report)  # fmt: skip
         base = services.catalogue.get(request.base)
         answer = TrainingAnswer(
             dry_run=request.dry_run, lora=request.name, base=base.id, trigger=request.trigger,
