@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import text_of
 from fastmcp import Client
 from fastmcp.exceptions import ToolError
+from PIL import Image
 from training_calls import SHORT, call, client_of, sprites
 
 from dgx_pixels.server.settings import Settings
@@ -62,6 +64,56 @@ async def test_what_cannot_be_trained_says_why(trainer: Client[Any], folder: Pat
 
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def _nothing(folder: Path) -> None:
+    folder.mkdir()
+
+
+def _three(folder: Path) -> None:
+    sprites(folder, 3)
+
+
+def _photos(folder: Path) -> None:
+    folder.mkdir()
+    y, x = np.indices((200, 300))
+    for i in range(8):
+        noise = np.asarray(Image.effect_noise((300, 200), 60 + i))
+        photo = np.dstack([(noise * 0.3 + x / 2).clip(0, 255), (noise * 0.3 + y / 2).clip(0, 255), noise])
+        Image.fromarray(photo.astype(np.uint8)).save(folder / f"IMG_{i:04}.jpg")
+
+
+@pytest.mark.parametrize(
+    ("fill", "says"),
+    [
+        (_nothing, "There are no pictures"),
+        (_three, "Only 3 of 3 pictures can be learnt from, but a LoRA needs 5 at least"),
+        (_photos, "IMG_0000.jpg: it is no pixel art: a photo or a painting"),
+    ],
+)
+async def test_a_folder_that_cannot_be_learnt_from_is_refused(
+    trainer: Client[Any], settings: Settings, tmp_path: Path, fill: Callable[[Path], None], says: str
+) -> None:
+    """An empty one, one of three sprites, and photos: in one sentence, and no dataset or run is left of it."""
+    fill(tmp_path / "art")
+    with pytest.raises(ToolError, match=r"\S") as refused:
+        await trainer.call_tool("train_lora", {"source": str(tmp_path / "art"), **SHORT})
+
+    assert says in str(refused.value)
+    assert not [*(settings.home / "datasets").glob("[!.]*"), *(settings.home / "jobs").glob("*/")]
+
+
+async def test_a_bad_picture_or_caption_costs_no_other(trainer: Client[Any], tmp_path: Path) -> None:
+    """One corrupt PNG among 40 is named and left out; of a caption of 5,000 characters the first are used, and it says so."""
+    files = sorted(sprites(tmp_path / "art", 40).iterdir())
+    files[7].write_bytes(files[7].read_bytes()[:100])
+    files[3].with_suffix(".txt").write_text("a red potion " * 400)
+    answer = await call(trainer, "train_lora", source=str(tmp_path / "art"), **SHORT, dry_run=True)
+    dataset = answer["result"]["training"]["dataset"]
+
+    assert dataset["images"] == 39
+    assert [skipped["file"] for skipped in dataset["skipped"]] == [files[7].name]
+    assert any(f"The caption {files[3].stem}.txt has 5,199 characters" in warning for warning in dataset["warnings"])
 
 
 async def test_resuming_what_is_no_training_says_so(trainer: Client[Any], folder: Path) -> None:
