@@ -37,7 +37,7 @@ async def trainer(settings: Settings, tmp_path: Path) -> AsyncIterator[Client[An
         ({"rank": 0}, "The setting rank of a training cannot be 0: allowed is from 1 to 256"),
         ({"steps": 0}, "The setting steps of a training cannot be 0"),
         ({"learning_rate": -1}, "The setting learning_rate of a training cannot be -1"),
-        ({"optimizer": "sgd"}, "optimizer"),
+        ({"settings": {"optimizer": "sgd"}}, "The setting optimizer of a training cannot be 'sgd'"),
         ({"settings": {"depth": 3}}, "There is no setting 'depth' of a training"),
         ({"settings": {"keep": -1}}, "The setting keep of a training cannot be -1"),
         ({"preset": "best"}, "'best' is not one of fast, base, quality"),
