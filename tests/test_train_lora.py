@@ -144,14 +144,19 @@ async def test_a_dry_run_reports_and_trains_nothing(trainer: Client[Any], settin
 
 async def test_a_lora_is_there_to_draw_with(trainer: Client[Any], settings: Settings, folder: Path) -> None:
     """Trained, listed with trigger and weight, its samples in the library, and drawn with: another picture than without."""
-    asked = {**SHORT, "source": str(folder), "steps": 3, "sample_prompts": ["a red potion"], "licence": "CC0-1.0"}
-    result = await trainer.call_tool("train_lora", asked)
+    asked = {**SHORT, "source": str(folder), "steps": 4, "sample_prompts": ["a red potion"], "licence": "CC0-1.0"}
+    job_id = (await call(trainer, "train_lora", **asked | {"wait_s": 0}))["job_id"]
+    under_way = await trainer.call_tool("get_job", {"job_id": job_id, "wait_s": 0.1})
+    while under_way.structured_content["status"] in ("queued", "running") and len(under_way.content) == 1:
+        under_way = await trainer.call_tool("get_job", {"job_id": job_id, "wait_s": 0.1})
+    assert [block.type for block in under_way.content] == ["text", "image"]  # the first sample, while it trains
+    result = await trainer.call_tool("get_job", {"job_id": job_id, "wait_s": 300})
     answer = result.structured_content
     assert answer is not None
     training = answer["result"]["training"]
 
     assert answer["status"] == "done"
-    assert training["steps"] == 3
+    assert training["steps"] == 4
     assert training["contender"] == "tiny-sdxl+handheld:1.0"
     for part in ("file", "diffusers", "card", "curve"):
         assert Path(training[part]).is_file()
@@ -161,7 +166,7 @@ async def test_a_lora_is_there_to_draw_with(trainer: Client[Any], settings: Sett
     viewed = await call(trainer, "list_assets")
     assert [a["id"] for a in viewed["assets"]] == [sample["id"]]
     recipe = json.loads((settings.home / "assets" / sample["id"] / "2.json").read_text())
-    assert (recipe["kind"], recipe["step"]) == ("training sample", 3)
+    assert (recipe["kind"], recipe["step"]) == ("training sample", 4)
 
     (lora,) = (await call(trainer, "list_models"))["loras"]
     assert (lora["id"], lora["trigger_words"], lora["recommended_weight"]) == ("handheld", ["handheld"], 1.0)

@@ -61,7 +61,7 @@ async def training_job(services: Services, request: TrainingRequest, project: Be
         if ended.how == "paused":
             raise JobPausedError
         if ended.how == "failed" or ended.files is None:
-            raise JobFailedError(f"{ended.error} train_lora with resume={run.job_id!r} then goes on from its last checkpoint.")
+            raise JobFailedError(f"{ended.error} (To go on from its last checkpoint: train_lora with resume={run.job_id!r}.)")
         return await run.finished(begun, ended)
     except (RequestError, ReadError, ModelError, LibraryError, InstallError) as error:
         raise JobFailedError(str(error)) from error
