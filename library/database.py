@@ -69,7 +69,55 @@ CREATE TABLE keys (                 -- what was asked for under an idempotency k
     PRIMARY KEY (project, kind, key)
 ) STRICT;
 """
-_MIGRATIONS = (_TABLES, _RERUNS, _KEYS)
+_COMPARISONS = """
+CREATE TABLE comparisons (
+    id TEXT PRIMARY KEY,            -- that of its job
+    project TEXT NOT NULL,
+    blind INTEGER NOT NULL,
+    revealed INTEGER NOT NULL,      -- whether voting has ended
+    note TEXT NOT NULL,
+    created REAL NOT NULL
+) STRICT;
+CREATE TABLE comparison_contenders (
+    comparison_id TEXT NOT NULL REFERENCES comparisons (id),
+    place INTEGER NOT NULL,         -- from 0, as asked for
+    contender TEXT NOT NULL,
+    weights TEXT NOT NULL,          -- JSON: SHA-256 of its files, '' until it has drawn
+    PRIMARY KEY (comparison_id, place)
+) STRICT;
+CREATE TABLE comparison_rounds (
+    comparison_id TEXT NOT NULL REFERENCES comparisons (id),
+    round INTEGER NOT NULL,         -- from 1
+    prompt TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    seed_index INTEGER NOT NULL,
+    places TEXT NOT NULL,           -- JSON: the contenders' places in the order of the labels
+    PRIMARY KEY (comparison_id, round)
+) STRICT;
+CREATE TABLE comparison_cells (
+    comparison_id TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    png BLOB NOT NULL,
+    seconds REAL NOT NULL,
+    memory INTEGER,
+    measures TEXT NOT NULL,         -- JSON
+    PRIMARY KEY (comparison_id, round, place),
+    FOREIGN KEY (comparison_id, round) REFERENCES comparison_rounds (comparison_id, round)
+) STRICT;
+CREATE TABLE comparison_votes (
+    comparison_id TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    outcome TEXT NOT NULL,          -- won, tie or neither
+    winner INTEGER,                 -- the place that won
+    note TEXT NOT NULL,
+    created REAL NOT NULL,
+    PRIMARY KEY (comparison_id, round),
+    FOREIGN KEY (comparison_id, round) REFERENCES comparison_rounds (comparison_id, round)
+) STRICT;
+"""
+_MIGRATIONS = (_TABLES, _RERUNS, _KEYS, _COMPARISONS)
 """Each leads from the schema version that is its place here to the next one."""
 
 

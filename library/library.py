@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from dgx_pixels.library.comparisons import Comparisons
 from dgx_pixels.library.database import LibraryError, connect
 from dgx_pixels.library.jobs import PROGRESSED, Jobs
 from dgx_pixels.library.owner import Owner
@@ -39,6 +40,7 @@ class Library:
         self._store = store
         self._owner = Owner(home)
         self.jobs = Jobs(store, self._owner)
+        self.comparisons = Comparisons(store)
 
     @classmethod
     async def open(cls, home: Path) -> Self:

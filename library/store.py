@@ -21,7 +21,7 @@ class Store:
 
     def __init__(self, home: Path, db: aiosqlite.Connection) -> None:
         self.db = db
-        self._home = home
+        self.home = home
         self._writing = asyncio.Lock()  # one transaction at a time on the one connection
 
     @contextlib.asynccontextmanager
@@ -35,7 +35,7 @@ class Store:
             except BaseException as error:
                 await asyncio.shield(self._rollback())
                 if isinstance(error, OSError | sqlite3.Error):
-                    raise LibraryError(f"The library in {self._home} cannot be written ({error}): check the disk.") from error
+                    raise LibraryError(f"The library in {self.home} cannot be written ({error}): check the disk.") from error
                 raise
 
     async def _rollback(self) -> None:

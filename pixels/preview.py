@@ -27,7 +27,7 @@ def preview_png(sprite: Sprite, side: int = 512) -> bytes:
         raise ValueError(f"A preview of {side} px shows nothing: ask for at least 1.")
     longest = max(sprite.rgba.shape[:2])
     step = -(-longest // side)
-    data = _png(flattened(_enlarged(sprite.rgba[::step, ::step], max(1, side // longest))))
+    data = _png(_flattened(_enlarged(sprite.rgba[::step, ::step], max(1, side // longest))))
     return data if len(data) < _MOST_BYTES else preview_png(sprite, side // 2)
 
 
@@ -52,7 +52,7 @@ def contact_sheet(sprites: Sequence[Sprite], columns: int, scale: int) -> bytes:
     rows = -(-len(sprites) // columns)
     sheet = np.full((_GAP + rows * (height + _GAP), _GAP + columns * (width + _GAP), 3), _GROUND, dtype=np.uint8)
     for place, sprite in enumerate(sprites):
-        picture = flattened(_enlarged(sprite.rgba, scale))
+        picture = on_checkerboard(sprite.rgba, scale)
         row, column = divmod(place, columns)
         top = _GAP + row * (height + _GAP) + (height - picture.shape[0]) // 2
         left = _GAP + column * (width + _GAP) + (width - picture.shape[1]) // 2
@@ -61,12 +61,17 @@ def contact_sheet(sprites: Sequence[Sprite], columns: int, scale: int) -> bytes:
     return data if len(data) < _MOST_BYTES or scale == 1 else contact_sheet(sprites, columns, scale - 1)
 
 
+def on_checkerboard(rgba: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    """Enlarge a picture, (h, w, 4), by a whole number, and lay it over the checkerboard; (h * scale, w * scale, 3)."""
+    return _flattened(_enlarged(rgba, scale))
+
+
 def _enlarged(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return pixels.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def flattened(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay an RGBA picture, (h, w, 4), over the checkerboard of grey squares; gives (h, w, 3)."""
+def _flattened(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay an RGBA picture over the checkerboard; (h, w, 3)."""
     y, x = np.indices(rgba.shape[:2]) // _SQUARE
     board = np.where((y + x) % 2 == 0, _LIGHT, _DARK)[..., None]
     alpha = rgba[..., 3:] / 255.0

@@ -1,0 +1,167 @@
+"""From a comparison as it is kept to how it is told. What a blind one must not tell yet is left out here, and only here."""
+
+from __future__ import annotations
+
+import json
+from statistics import fmean, median
+from typing import TYPE_CHECKING
+
+from dgx_pixels.library.comparison_answer import (
+    CellAnswer,
+    ComparisonAnswer,
+    ContenderAnswer,
+    PairAnswer,
+    RatingAnswer,
+    RoundAnswer,
+    Standing,
+    VoteTold,
+)
+from dgx_pixels.library.database import LibraryError
+from dgx_pixels.library.ranking import Ballot, bradley_terry, count, judge, sentence
+from dgx_pixels.pixels.sprite import recipe_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dgx_pixels.library.comparison_records import Cell, Comparison, Round, Vote
+    from dgx_pixels.library.comparisons import Comparisons
+
+_DIGITS = 3
+
+
+async def told(comparisons: Comparisons, comparison_id: str) -> ComparisonAnswer:
+    """A comparison as it may be told now. Raises LibraryError if there is none of that id."""
+    found = await comparisons.get(comparison_id)
+    page = comparisons.page(comparison_id)
+    ballots = await comparisons.ballots(found.project) if found.named else []
+    return ComparisonAnswer(
+        id=found.id, blind=found.blind, open=bool(found.unvoted) or (found.under_way and not found.revealed),
+        planned=len(found.rounds), rounds=[_round(found, r) for r in found.complete], sheet=f"{_uri(found)}/sheet",
+        page=str(page) if page.is_file() else None, contenders=_contenders(found) if found.named else None,
+        standing=_standing(found, ballots) if found.named else None, note=found.note, next=_next(found),
+    )  # fmt: skip
+
+
+def _uri(found: Comparison) -> str:
+    return f"pixels://comparisons/{found.id}"
+
+
+def _round(found: Comparison, r: Round) -> RoundAnswer:
+    revealed = {label: _cell(found, r, place) for label, place in r.labels.items()} if found.named else None
+    return RoundAnswer(
+        round=r.number, prompt=r.prompt, kind=r.kind, seed_index=r.seed_index, labels=[*r.labels],
+        images={label: f"{_uri(found)}/{r.number}/{label}" for label in r.labels},
+        vote=None if r.vote is None else VoteTold(winner=_winner(r, r.vote), note=r.vote.note), revealed=revealed,
+    )  # fmt: skip
+
+
+def _winner(r: Round, vote: Vote) -> str:
+    return next((label for label, place in r.labels.items() if place == vote.winner), vote.outcome)
+
+
+def _cell(found: Comparison, r: Round, place: int) -> CellAnswer:
+    cell = r.cells[place]
+    return CellAnswer(
+        contender=found.contenders[place], seed=r.seed, seconds=round(cell.seconds, _DIGITS), memory_bytes=cell.memory,
+        **_rounded(cell.measures),
+    )  # fmt: skip
+
+
+def _rounded(measures: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: None if value is None else round(value, _DIGITS) for name, value in measures.items()}
+
+
+def _contenders(found: Comparison) -> list[ContenderAnswer]:
+    answers = []
+    for place, contender in enumerate(found.contenders):
+        cells = [r.cells[place] for r in found.rounds if place in r.cells]
+        won = sum(r.vote is not None and r.vote.winner == place for r in found.rounds)
+        answers.append(ContenderAnswer(
+            contender=contender, is_base=is_base(contender), pictures=len(cells), wins=won,
+            seconds=round(median(c.seconds for c in cells), _DIGITS) if cells else 0.0,
+            memory_bytes=max((c.memory for c in cells if c.memory is not None), default=None), **_means(cells),
+        ))  # fmt: skip
+    return answers
+
+
+def _means(cells: Sequence[Cell]) -> dict[str, float | None]:
+    """The mean of each measure over the cells that have it."""
+    names = {name: None for cell in cells for name in cell.measures}
+    values = {name: [v for c in cells if (v := c.measures.get(name)) is not None] for name in names}
+    return _rounded({name: fmean(v) if v else None for name, v in values.items()})
+
+
+def is_base(contender: str) -> bool:
+    """Whether a contender is a base model without LoRAs."""
+    return "+" not in contender
+
+
+def _standing(found: Comparison, project: Sequence[Ballot]) -> Standing:
+    ballots = [
+        Ballot(
+            found.contenders, r.vote.outcome, None if r.vote.winner is None else found.contenders[r.vote.winner], r.kind
+        )
+        for r in found.rounds if r.vote is not None
+    ]  # fmt: skip
+    said = [ballot.outcome for ballot in ballots]
+    kinds = sorted({ballot.kind for ballot in ballots})
+    return Standing(
+        votes=len(ballots), ties=said.count("tie"), neither=said.count("neither"), pairs=_pairs(found, ballots, None),
+        kinds=[pair for kind in kinds for pair in _pairs(found, ballots, kind)] if len(kinds) > 1 else [],
+        ranking=[
+            RatingAnswer(contender=x.contender, rating=round(x.rating), rounds=x.rounds) for x in bradley_terry(project)
+        ],
+    )  # fmt: skip
+
+
+def _pairs(found: Comparison, ballots: Sequence[Ballot], kind: str | None) -> list[PairAnswer]:
+    """Every contender against the base, or, where there is none, against the first."""
+    against = next((c for c in found.contenders if is_base(c)), found.contenders[0])
+    counted = [ballot for ballot in ballots if kind in (None, ballot.kind)]
+    return [_pair(counted, contender, against, kind) for contender in found.contenders if contender != against]
+
+
+def _pair(ballots: Sequence[Ballot], contender: str, against: str, kind: str | None) -> PairAnswer:
+    tally = count(ballots, contender, against)
+    judged = judge(tally)
+    return PairAnswer(
+        contender=contender, against=against, kind=kind, wins=tally.wins, losses=tally.losses, ties=tally.ties,
+        neither=tally.neither, win_rate=None if judged.win_rate is None else round(judged.win_rate, _DIGITS),
+        low=round(judged.low, _DIGITS), high=round(judged.high, _DIGITS), verdict=judged.verdict,
+        says=sentence(contender, against, tally),
+    )  # fmt: skip
+
+
+def _next(found: Comparison) -> str:
+    if not found.complete:
+        return (
+            f"Call get_job with job_id {found.id!r} to wait for the first round." if found.under_way
+            else "No round was drawn to its end: ask again."
+        )  # fmt: skip
+    if found.unvoted:
+        first = found.unvoted[0].number
+        return (
+            f"Look at the sheet, then call record_vote(comparison_id={found.id!r}, round={first}, winner=...) for each of "
+            f"{len(found.unvoted)} rounds: the user's choice or yours, a label, 'tie' or 'neither'. "
+            + ("Who is who is told after the last vote, or with reveal=true." if found.blind else "")
+        ).rstrip()
+    if found.under_way and not found.revealed:
+        return f"All rounds so far are voted on: call get_job with job_id {found.id!r} to wait for more."
+    if not found.revealed and found.blind:
+        return f"Call record_vote(comparison_id={found.id!r}, reveal=true) to be told who is who."
+    return "Read `standing`: to use a contender that won, name it as `model` in generate_sprite."
+
+
+async def recipes_of(comparisons: Comparisons, comparison_id: str) -> dict[str, dict[str, object]]:
+    """The recipe of every shown picture, by round and label.
+
+    Raises LibraryError if there is no such comparison, or if it may not be told yet who is who.
+    """
+    found = await comparisons.get(comparison_id)
+    if not found.named:
+        raise LibraryError("The recipes are told when all rounds are voted on, or after record_vote with reveal=true.")
+    pngs = await comparisons.pngs(comparison_id)
+    return {
+        str(r.number): {label: json.loads(recipe_of(pngs[r.number, place]) or "null") for label, place in r.labels.items()}
+        for r in found.complete
+    }
