@@ -24,8 +24,8 @@ from dgx_pixels.server.find import NoServerError, ensure_running, running
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.stdguard import guarded
 
-_MOST_SERVERS = 4
-"""How many servers a request is sent to: one that begins a job which ends each server is told so by the third."""
+_MOST_SERVERS = 5
+"""How many servers a request is sent to: one that begins a job which ends each server is told so by the fourth."""
 _call: ContextVar[str | None] = ContextVar("what this tool call is named to the server", default=None)
 
 

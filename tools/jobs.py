@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MOST_ATTEMPTS = 2
-"""How often a job is begun without getting further. One that ends the process each time must not do so for ever."""
+_MOST_ATTEMPTS = 3
+"""How often a job is begun without getting further. One that ends the process each time must not do so for ever; a machine that
+went down in the middle of one, and in the middle of the next try, was no fault of it."""
 CURRENT_JOB: ContextVar[str] = ContextVar("the job that this task works for", default="")
 _INNER_FAILURE = "Something went wrong inside DGX-Pixels; its log has the details. Ask again, or try other settings."
 _PRIORITIES = {"batch": Priority.BATCH, "comparison": Priority.BATCH, "training": Priority.TRAINING}
@@ -221,12 +222,12 @@ class JobRunner:
         flight.cancel()
         return True
 
-    async def end(self, job_id: str) -> JobAnswer:
-        """Cancel a job that is paused; answers with its state. Raises LibraryError."""
+    async def end(self, job_id: str) -> None:
+        """Cancel a job that nobody works on: one that is paused, or that a process has left. Raises LibraryError."""
         job = await self._library.jobs.get(job_id)
-        if job.status == "paused" and job_id not in self._flights and await self._library.jobs.take(job):
+        idle = job.status == "paused" or self._library.jobs.is_left(job)
+        if idle and job_id not in self._flights and await self._library.jobs.take(job):
             await self._library.jobs.set(job_id, "cancelled")
-        return await self.wait(job_id, 0)
 
     def leave(self, job_id: str) -> None:
         """End a job whose caller went away, unless somebody else waits for it."""
