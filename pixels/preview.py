@@ -63,7 +63,7 @@ def contact_sheet(sprites: Sequence[Sprite], columns: int, scale: int) -> bytes:
 
 def on_checkerboard(rgba: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     """Enlarge a picture, (h, w, 4), by a whole number, and lay it over the checkerboard; (h * scale, w * scale, 3)."""
-    return flattened(_enlarged(rgba, scale))
+    return _flattened(_enlarged(rgba, scale))
 
 
 def _enlarged(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:

@@ -262,7 +262,7 @@ def schema_of(answer: type[Answer]) -> dict[str, Any]:
     """The JSON schema that a tool announces for this answer.
 
     An agent pays for each word of the listing before it has asked for anything. So the titles go, which only say the names
-    again; and of a job's result, and of the asset that was published, only the parts are told: in full they would stand in the
+    again; and of a job's result, a published asset and a comparison only the parts are told: in full they would stand in the
     listing once for every tool that answers with them.
     """
     schema = answer.model_json_schema(mode="serialization")
@@ -271,6 +271,9 @@ def schema_of(answer: type[Answer]) -> dict[str, Any]:
         schema["$defs"] = {"Progress": schema["$defs"]["Progress"]}
     elif answer is PublishAnswer:
         schema["properties"]["asset"] = {"type": "object", "description": _ASSET}
+        del schema["$defs"]
+    elif answer is VoteAnswer:
+        schema["properties"]["comparison"] = {"anyOf": [{"type": "object"}, {"type": "null"}], "description": _COMPARISON}
         del schema["$defs"]
     return _untitled(schema)
 
@@ -286,3 +289,4 @@ def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
 
 _ASSET = f"{{{', '.join(AssetAnswer.model_fields)}}}"
 _RESULT = f"assets: [{_ASSET}]; by kind of job also {', '.join(list(JobResult.model_fields)[1:])}"
+_COMPARISON = f"null until voting has ended, then {', '.join(ComparisonAnswer.model_fields)}"
