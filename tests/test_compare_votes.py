@@ -190,6 +190,6 @@ async def test_begun_again_it_keeps_its_labels(library: Library) -> None:
     """A comparison that another process goes on with is the same one."""
     kept = await keep_comparison(library, "a" * 12, PAIR, rounds=20)
     before = await library.comparisons.get(kept)
-    await library.comparisons.begin(kept, "", PAIR, [PlannedRound("other", "item", 1, 0)], blind=True)
+    await library.comparisons.begin(kept, "", PAIR, [PlannedRound("other", "item", 1, 0)], blind=True, request="other")
 
     assert await library.comparisons.get(kept) == before
