@@ -177,14 +177,17 @@ class Comparisons:
         await self._store.db.execute("UPDATE comparisons SET revealed = 1 WHERE id = ?", (comparison_id,))
 
     async def ballots(self, project: str) -> list[Ballot]:
-        """All votes of a project's blind comparisons, oldest first.
+        """All votes of a project's blind comparisons whose voting has ended, oldest first.
+
+        Before that a count would tell who stands behind a label that was just voted for.
 
         A contender whose files have changed since is another one: its earlier votes count for "NAME (earlier files 1a2b3c4d)".
         """
         names = await self._names(project)
         query = """SELECT v.*, r.kind FROM comparison_votes v
             JOIN comparison_rounds r ON r.comparison_id = v.comparison_id AND r.round = v.round
-            JOIN comparisons c ON c.id = v.comparison_id WHERE c.project = ? AND c.blind = 1 ORDER BY v.created, v.rowid"""
+            JOIN comparisons c ON c.id = v.comparison_id WHERE c.project = ? AND c.blind AND c.revealed
+            ORDER BY v.created, v.rowid"""
         found = []
         for vote in await self._rows(query, project):
             shown = names[vote["comparison_id"]]
@@ -206,15 +209,16 @@ class Comparisons:
         return names
 
     async def tally(self, project: str, a: str, b: str) -> Tally:
-        """The blind votes of a project between two contenders as their files are now, counted for `a`."""
+        """The votes of a project's ended blind comparisons between two contenders as their files are now, counted for `a`."""
         return count(await self.ballots(project), a, b)
 
     async def winners(self, project: str) -> list[tuple[bytes, str]]:
-        """The pictures that won blind rounds of a project, each with its recipe in it, and their prompts, oldest first."""
+        """The pictures that won rounds of ended blind comparisons, with recipes in them, and their prompts, oldest first."""
         query = """SELECT s.png, r.prompt FROM comparison_votes v
             JOIN comparison_cells s ON s.comparison_id = v.comparison_id AND s.round = v.round AND s.place = v.winner
             JOIN comparison_rounds r ON r.comparison_id = v.comparison_id AND r.round = v.round
-            JOIN comparisons c ON c.id = v.comparison_id WHERE c.project = ? AND c.blind = 1 ORDER BY v.created, v.rowid"""
+            JOIN comparisons c ON c.id = v.comparison_id WHERE c.project = ? AND c.blind AND c.revealed
+            ORDER BY v.created, v.rowid"""
         return [(row["png"], row["prompt"]) for row in await self._rows(query, project)]
 
     async def _rows(self, query: str, *values: str | int) -> list[Any]:
