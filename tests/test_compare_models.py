@@ -152,13 +152,14 @@ def test_the_bundled_sets_can_be_asked_for() -> None:
         assert all(read_category(prompt.category) and prompt.text for prompt in prompts)
 
 
+@pytest.mark.timeout(300)
 async def test_cancelled_in_the_middle_it_can_be_voted_on_and_goes_on(
     server: FastMCP[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A whole round is shown and voted on; asked again under its key, it draws the rest with the seed it had."""
     monkeypatch.setattr(app, "_renderer", lambda settings: NotingRenderer(settings.device))
     NotingRenderer.seeds.clear()
-    asked = {"contenders": TWO["contenders"], "prompts": [f"potion {i}" for i in range(6)], "key": "potions"}
+    asked = {"contenders": TWO["contenders"], "prompts": [f"potion {i}" for i in range(4)], "key": "potions"}
     async with Client(server) as client:
         answer = begun = await compare(client, **asked, wait_s=0)
         job_id = begun["job_id"]
@@ -169,16 +170,16 @@ async def test_cancelled_in_the_middle_it_can_be_voted_on_and_goes_on(
         ended = (await client.call_tool("cancel_job", {"job_id": job_id})).structured_content
         assert ended is not None
         await vote(client, job_id, round=1, winner="A", note="brighter")
-        again = await compare(client, **asked)
+        again = await compare(client, **asked, wait_s=250)
 
     done, of = (len(ended["result"]["comparison"]["rounds"]), ended["result"]["comparison"]["planned"])
     assert ended["status"] == "cancelled"
-    assert 1 <= done < of == 6
+    assert 1 <= done < of == 4
     assert (again["job_id"], again["status"]) == (job_id, "done")
     rounds = again["result"]["comparison"]["rounds"]
-    assert [r["vote"] for r in rounds] == [{"winner": "A", "note": "brighter"}, *[None] * 5]
+    assert [r["vote"] for r in rounds] == [{"winner": "A", "note": "brighter"}, *[None] * 3]
     assert [r["images"] for r in rounds[:done]] == [r["images"] for r in ended["result"]["comparison"]["rounds"]]
-    assert 12 <= len(NotingRenderer.seeds) <= 13  # the one that was cancelled under way
+    assert 8 <= len(NotingRenderer.seeds) <= 9  # the one that was cancelled under way
     assert len(set(NotingRenderer.seeds)) == 1
 
 
