@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ERAS
+from conftest import ERAS, text_of
 from fastmcp import Client, FastMCP
 from fastmcp.client.messages import MessageHandler
 from fastmcp.client.transports import StreamableHttpTransport
+from mcp import MCPError
 from mcp.client.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent, listen
-from mcp_types import ResourceListChangedNotification, ResourceUpdatedNotification
+from mcp_types import ResourceListChangedNotification, ResourceTemplateReference, ResourceUpdatedNotification
 from pictures import blocks, file_of
 from processes import health, stdio
 from test_resources import read
@@ -215,3 +216,21 @@ async def test_the_proxy_goes_on_hearing_when_the_server_was_killed(one_server: 
             known = heard.of(uri)
             await art.make("one")
             await until(lambda: heard.of(uri) > known)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_proxy_passes_on_what_is_around_the_tools(serving: Settings, game: Path, era: str) -> None:
+    """Guide, prompts, status, lists and completion are the server's; a prompt of 100 MB does not get that far."""
+    async with Client(stdio(serving, game), mode=era) as client:
+        assert (await read(client, "pixels://status"))["home"] == str(serving.home)
+        assert {"make_character", "make_terrain", "train_my_style"} == {prompt.name for prompt in await client.list_prompts()}
+        assert (await client.get_prompt("make_terrain", {"terrains": "water, sand"})).messages
+        assert "pixels://models/tiny-sdxl" in {str(resource.uri) for resource in await client.list_resources()}
+        models = ResourceTemplateReference(type="ref/resource", uri="pixels://models/{model_id}")
+        assert (await client.complete(models, {"name": "model_id", "value": "t"})).values == ["tiny-sdxl"]
+        refused = await client.call_tool("generate_sprite", {"prompt": "x" * (100 << 20)}, raise_on_error=False)
+        assert "prompts have up to 500" in text_of(refused)
+        with pytest.raises(MCPError):
+            await client.read_resource("pixels://assets/../../../etc/passwd")
