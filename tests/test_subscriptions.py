@@ -23,7 +23,7 @@ from pictures import blocks, file_of
 from processes import health, stdio
 from test_resources import read
 
-from dgx_pixels.server.notifier import _GATHER_S
+from dgx_pixels.server.notifier import _GATHER_S, _Legacy
 from dgx_pixels.server.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:resources/.*subscribe is removed")  # the older era is what it is for
@@ -234,3 +234,43 @@ async def test_the_proxy_passes_on_what_is_around_the_tools(serving: Settings, g
         assert "prompts have up to 500" in text_of(refused)
         with pytest.raises(MCPError):
             await client.read_resource("pixels://assets/../../../etc/passwd")
+
+
+async def test_a_client_that_takes_nothing_delays_no_other() -> None:
+    """Its notices wait, one for each resource; another client of the older era has its own at once, in their order."""
+
+    class Connection:
+        def __init__(self, free: asyncio.Event) -> None:
+            self.sent: list[str] = []
+            self._free = free
+
+        async def send_resource_updated(self, uri: str) -> None:
+            await self._free.wait()
+            self.sent.append(uri)
+
+    stuck, well = Connection(asyncio.Event()), Connection(asyncio.Event())
+    well._free.set()
+    clients = [_Legacy(connection) for connection in (stuck, well)]  # type: ignore[arg-type]  # the one thing that is not real
+    for client in clients:
+        client.uris |= {"a", "b"}
+    for _ in range(100):
+        for client in clients:
+            client.offer(ResourceUpdated("a"))
+            client.offer(ResourceUpdated("b"))
+            client.offer(ResourceUpdated("c"))
+        await asyncio.sleep(0)
+    await until(lambda: well.sent)
+    assert (stuck.sent, set(well.sent)) == ([], {"a", "b"})
+
+    stuck._free.set()
+    await until(lambda: len(stuck.sent) == 3)
+    await asyncio.sleep(0.05)
+    assert stuck.sent == ["a", "b", "a"]
+
+
+async def test_who_subscribes_to_too_much_is_refused(server: FastMCP[Any]) -> None:
+    """In a sentence with the number that may be."""
+    async with Client(server) as client:
+        with pytest.raises(MCPError, match="1000 resources, not to 1001"):
+            async with listen(client.session, resource_subscriptions=[f"pixels://assets/{i}" for i in range(1001)]):
+                pass
