@@ -44,7 +44,7 @@ PAGE = Path(__file__).with_suffix(".md")
 
 @dataclass
 class Found:
-    """What was measured: seconds of sprites alone and while training, steps a second alone and while drawing, a step's seconds."""
+    """What was measured: seconds of sprites, alone and while it trains; steps a second, alone and while drawing; seconds of steps."""
 
     alone: list[float] = field(default_factory=list)
     shared: list[float] = field(default_factory=list)

@@ -159,7 +159,23 @@ CREATE TABLE comparison_votes (
     FOREIGN KEY (comparison_id, round) REFERENCES comparison_rounds (comparison_id, round)
 ) STRICT;
 """
-_MIGRATIONS = (_TABLES, _RERUNS, _KEYS, _COMPARISONS, _SEARCH)
+_PROMOTIONS = """
+CREATE TABLE promotions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,          -- absolute path of the Bevy project
+    contender TEXT NOT NULL,        -- what became its default
+    before TEXT,                    -- what its settings said until then; NULL: nothing
+    against TEXT NOT NULL,          -- the contender that drew until then, and that the votes are against
+    wins INTEGER NOT NULL,
+    losses INTEGER NOT NULL,
+    ties INTEGER NOT NULL,
+    neither INTEGER NOT NULL,
+    forced INTEGER NOT NULL,        -- whether it was promoted although the votes did not say so
+    created REAL NOT NULL,
+    undone REAL                     -- when it was rolled back; NULL: it was not
+) STRICT;
+"""
+_MIGRATIONS = (_TABLES, _RERUNS, _KEYS, _COMPARISONS, _SEARCH, _PROMOTIONS)
 """Each leads from the schema version that is its place here to the next one."""
 
 

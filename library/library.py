@@ -17,6 +17,7 @@ from dgx_pixels.library.comparisons import Comparisons
 from dgx_pixels.library.database import LibraryError, connect
 from dgx_pixels.library.jobs import PROGRESSED, Jobs
 from dgx_pixels.library.owner import Owner
+from dgx_pixels.library.promotions import Promotions
 from dgx_pixels.library.records import AssetVersion, NewVersion, Place
 from dgx_pixels.library.search import Search
 from dgx_pixels.library.store import Store
@@ -45,6 +46,7 @@ class Library:
         self.search = Search(store)
         self.tags = Tags(store, self.search)
         self.comparisons = Comparisons(store)
+        self.promotions = Promotions(store)
 
     @classmethod
     async def open(cls, home: Path) -> Self:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,9 +17,11 @@ _LARGE: Final = 512  # px of a model's side from which it has several sizes
 _LEAST_AREA: Final = 0.9  # of the model's side squared
 _MOST_ASPECT: Final = 4.0
 _CLEAR: Final = 0.6  # share of the border that must be clear for the ground to be found again; the cut-out needs half
-_FAR: Final = 0.25  # distance, in `colour.comparable`, at which a ground is told from every colour of the sprite
+_FAR: Final = 0.1  # distance, in `colour.comparable`, of a ground from the colours at the sprite's edge: the cut-out takes 0.09
+_APART: Final = 0.05  # the same from all its colours: a hole of the ground's colour is opened within 0.04
 _GROUNDS: Final[tuple[Color, ...]] = (
-    (200, 200, 200), (112, 112, 112), (255, 0, 255), (0, 255, 0), (0, 255, 255), (0, 0, 255), (255, 255, 0), (255, 0, 0),
+    (200, 200, 200), (152, 152, 152), (104, 104, 104), (232, 232, 232), (170, 190, 230), (190, 225, 180), (240, 200, 215),
+    (235, 225, 170), (255, 0, 255), (0, 255, 0), (0, 0, 255),
 )  # fmt: skip
 
 
@@ -109,16 +112,23 @@ def fitted(rgba: NDArray[np.uint8], side: int, ground: Color | None) -> Fitted |
 
 
 def plain_ground(rgba: NDArray[np.uint8]) -> Color:
-    """Choose a ground for a sprite, (h, w, 4): the first of eight that is far from all its colours, else the farthest one.
+    """Choose a ground for a sprite, (h, w, 4): the first of eleven that the cut-out tells from it, else the best of them.
 
-    Greys come first: their hue does not bleed into the sprite as the model draws it.
+    Greys come first, then pale colours: a strong hue would bleed into the sprite as a model draws it.
     """
     opaque = rgba[..., 3] > 0
-    if not opaque.any():
-        return _GROUNDS[0]
-    colors = comparable(np.unique(rgba[opaque][:, :3], axis=0))
-    away = [float(np.linalg.norm(colors - comparable(np.array(g, np.uint8)), axis=1).min()) for g in _GROUNDS]
-    return next((g for g, far in zip(_GROUNDS, away, strict=True) if far >= _FAR), _GROUNDS[int(np.argmax(away))])
+    clear = np.pad(~opaque, 1, constant_values=True).astype(np.uint8)
+    edge = opaque & (np.asarray(cv2.dilate(clear, np.ones((3, 3), np.uint8)))[1:-1, 1:-1] > 0)
+    grounds = comparable(np.array(_GROUNDS, np.uint8))
+    far = _nearest(rgba[edge], grounds) / _FAR
+    told = np.minimum(far, _nearest(rgba[opaque], grounds) / _APART)
+    return _GROUNDS[int((told >= 1).argmax() if (told >= 1).any() else told.argmax())]
+
+
+def _nearest(pixels: NDArray[np.uint8], grounds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far each ground is from the nearest colour of the pixels, (n, 4); infinite for none."""
+    colors = comparable(np.unique(pixels[:, :3], axis=0))
+    return np.asarray(np.linalg.norm(colors[:, None] - grounds, axis=-1).min(axis=0, initial=np.inf))
 
 
 def cut_frames(rgba: NDArray[np.uint8], width: int, height: int) -> list[NDArray[np.uint8]]:

@@ -27,7 +27,7 @@ def preview_png(sprite: Sprite, side: int = 512) -> bytes:
         raise ValueError(f"A preview of {side} px shows nothing: ask for at least 1.")
     longest = max(sprite.rgba.shape[:2])
     step = -(-longest // side)
-    data = _png(flattened(_enlarged(sprite.rgba[::step, ::step], max(1, side // longest))))
+    data = _png(_flattened(_enlarged(sprite.rgba[::step, ::step], max(1, side // longest))))
     return data if len(data) < _MOST_BYTES else preview_png(sprite, side // 2)
 
 
@@ -63,15 +63,15 @@ def contact_sheet(sprites: Sequence[Sprite], columns: int, scale: int) -> bytes:
 
 def on_checkerboard(rgba: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     """Enlarge a picture, (h, w, 4), by a whole number, and lay it over the checkerboard; (h * scale, w * scale, 3)."""
-    return flattened(_enlarged(rgba, scale))
+    return _flattened(_enlarged(rgba, scale))
 
 
 def _enlarged(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return pixels.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def flattened(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay an RGBA picture, (h, w, 4), over the checkerboard of grey squares; gives (h, w, 3)."""
+def _flattened(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay an RGBA picture over the checkerboard; (h, w, 3)."""
     y, x = np.indices(rgba.shape[:2]) // _SQUARE
     board = np.where((y + x) % 2 == 0, _LIGHT, _DARK)[..., None]
     alpha = rgba[..., 3:] / 255.0

@@ -38,6 +38,7 @@ from dgx_pixels.tools.job_tools import cancel_job, get_job
 from dgx_pixels.tools.jobs import JobRunner
 from dgx_pixels.tools.list_models import list_models
 from dgx_pixels.tools.pixelize_image import pixelize_image
+from dgx_pixels.tools.promote_lora import promote_lora
 from dgx_pixels.tools.publish_asset import publish_asset
 from dgx_pixels.tools.record_vote import record_vote
 from dgx_pixels.tools.services import Services
@@ -53,13 +54,13 @@ assets/sprites/, where a running game reloads it; the answer's `path` is what as
 the running game shows it. generate_tileset makes tilesets that fit, into assets/tiles/. pixelize_image makes true pixel art of
 any image file and writes it into assets/sprites/, too. setup_project sets palette, tile size, view and model for all later
 calls; publish_asset puts an earlier version back. compare_models draws the same prompts with several models or LoRA strengths,
-blind, and record_vote keeps which picture is the best. train_lora makes a LoRA of the game's
-own sprites, to draw in their style. view_asset shows a picture, list_assets what was made, list_models which
-sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
+blind, record_vote keeps which picture is the best, and promote_lora makes the winner the default. train_lora makes a LoRA of
+the game's own sprites, to draw in their style. view_asset shows a picture, list_assets what was made, list_models which sizes
+each model draws. Work that takes longer than wait_s goes on: get_job."""
 
 _TOOLS = (
     generate_sprite, generate_tileset, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job, publish_asset,
-    setup_project, compare_models, record_vote, train_lora,
+    setup_project, compare_models, record_vote, promote_lora, train_lora,
 )  # fmt: skip
 _RESOURCES = (
     models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes, comparison_view.comparison_view,

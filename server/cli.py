@@ -105,6 +105,14 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.init_command import run_init, run_publish
 
         return (run_init if arguments.command == "init" else run_publish)(settings, arguments)
+    if arguments.command == "jobs":
+        from dgx_pixels.server.jobs_command import run_jobs
+
+        return run_jobs(settings, arguments)
+    if arguments.command == "promote":
+        from dgx_pixels.server.promote_command import run_promote
+
+        return run_promote(settings, arguments)
     if arguments.command == "bench":
         from dgx_pixels.server.bench_command import run_bench
 

@@ -18,8 +18,8 @@ from dgx_pixels.tools.answers import JobAnswer
 from dgx_pixels.tools.training_shown import line_of
 
 _ARGUMENTS = (
-    "source", "name", "base", "preset", "trigger", "grid", "licence", "steps", "rank", "learning_rate", "optimizer",
-    "sample_prompts", "seed", "dry_run", "resume", "overwrite",
+    "source", "name", "base", "preset", "trigger", "grid", "licence", "steps", "rank", "learning_rate", "sample_prompts", "seed",
+    "dry_run", "resume", "overwrite",
 )  # fmt: skip
 
 
@@ -27,8 +27,9 @@ def run_train(settings: Settings, arguments: argparse.Namespace) -> int:
     """Train and print what was made; answers with the exit status. Raises ToolError with one sentence."""
     logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
-    if arguments.others:
-        asked["settings"] = dict(arguments.others)
+    optimizer = [("optimizer", arguments.optimizer)] if arguments.optimizer is not None else []
+    if others := [*(arguments.others or ()), *optimizer]:
+        asked["settings"] = dict(others)
     if "source" in asked and Path(asked["source"]).expanduser().is_dir():
         asked["source"] = str(Path(asked["source"]).expanduser().resolve())
     training, started = _Training(settings), time.monotonic()

@@ -81,7 +81,7 @@ def _check_database(home: Path) -> None:
 def _check_jobs(home: Path, known: Known) -> None:
     """No job vanishes, a key has one job, and what has ended stays as it is: nothing finished runs again."""
     jobs = {row[0]: row[1:] for row in rows(home, "SELECT id, status, result, error, attempts, updated FROM jobs")}
-    keys = dict(rows(home, "SELECT key, job_id FROM keys"))
+    keys: dict[str, str] = dict(rows(home, "SELECT key, job_id FROM keys"))
     for key, job_id in known.asked.items():
         assert job_id in jobs, f"job {job_id} has vanished"
         assert keys[key] == job_id, f"the key {key} has another job now"
@@ -94,7 +94,7 @@ def _check_jobs(home: Path, known: Known) -> None:
 def _check_versions(home: Path, known: Known) -> None:
     """No finished asset is lost, each version is there once, whole, and from one job."""
     found = rows(home, "SELECT asset_id, version, sha256, recipe_id, created FROM versions")
-    versions = {(asset_id, version): row for asset_id, version, *row in found}
+    versions = {(row[0], row[1]): row[2:] for row in found}
     for (asset_id, version), (digest, _, _) in versions.items():
         file = home / "assets" / asset_id / f"{version}.png"
         assert sha256(file.read_bytes()).hexdigest() == digest, f"{file} is not what was kept"

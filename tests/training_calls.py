@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from fastmcp import Client
 from PIL import Image
-from training import GROUND, sprite
+from training import GROUND, HANDHELD, sprite
 
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
 
-SHORT: dict[str, Any] = {"name": "handheld", "preset": "fast", "trigger": "handheld", "sample_prompts": [], "wait_s": 100}
+SHORT: dict[str, Any] = {"name": "handheld", "preset": "fast", "trigger": "handheld", "sample_prompts": [], "wait_s": 300}
 """A training whose length is to be said; it draws no samples."""
 
 
@@ -25,7 +25,8 @@ def sprites(folder: Path, count: int = 12) -> Path:
     """A folder with so many small sprites in one style."""
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(count):
-        rgb = np.asarray(sprite(i))
+        rgb = np.array(sprite(i))
+        rgb[12 + i // 8, 12 + i % 8] = HANDHELD[0]  # none is the same as another
         alpha = np.where((rgb == GROUND).all(-1), 0, 255).astype(np.uint8)
         name = f"item_{'round' if i % 2 else 'square'}_thing_{chr(97 + i // 26)}{chr(97 + i % 26)}"
         Image.fromarray(np.dstack([rgb, alpha])).save(folder / f"{name}.png")
@@ -46,7 +47,7 @@ async def call(client: Client[Any], tool: str, **arguments: Any) -> dict[str, An
 
 async def until(client: Client[Any], job_id: str, there: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The job's answer as soon as it is so."""
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         answer = await call(client, "get_job", job_id=job_id, wait_s=0.1)
         if there(answer):

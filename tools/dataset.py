@@ -14,9 +14,10 @@ import os
 import shutil
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from dgx_pixels.models.catalogue import ModelError
 from dgx_pixels.tools.dataset_captions import style_colours, with_colours
@@ -40,10 +41,8 @@ _STAGING = ".staging"
 _LEFT_BEHIND_S = 86_400
 
 
-class Told(Protocol):
-    """Takes how many pictures of how many were looked at."""
-
-    def __call__(self, done: int, total: int, message: str) -> None: ...  # noqa: D102  # the class says it
+Told = Callable[[int, int, str], None]
+"""Takes how many pictures of how many were looked at, and a message."""
 
 
 def _nobody(done: int, total: int, message: str) -> None:

@@ -92,7 +92,7 @@ def _warnings(draft: Draft, pairs: int) -> list[str]:
         (bool(painted), f"{_some(painted)} with more than {MANY_COLORS} colours: painted rather than pixel art."),
         (bool(unnamed), f"{_some(unnamed)} named after nothing that is seen: rename it, or put a .txt beside it."),
         (bool(draft.rows), f"{_some(draft.rows)} may be a row of frames: give the grid, like 32x32, to learn from each frame."),
-        (0 < clear < count, f"{count - clear} of {count} fill their picture, the others have a clear ground: a LoRA for each is better."),
+        (0 < clear < count, f"{count - clear} of {count} have no clear ground, the others do: better train one LoRA on each."),
     ]  # fmt: skip
     return [text for wrong, text in said if wrong] + _one_sided(learnt)
 

@@ -55,12 +55,11 @@ async def cancel_job(
     services: Services = ServicesDep,
 ) -> ToolResult:
     """Stop a job at its next step. What it had finished stays in the library; a job that has ended stays as it is."""
+    here = services.jobs.pause(job_id) if pause else services.jobs.cancel(job_id)
     try:
-        await services.jobs.wait(job_id, 0)  # one that was left by a process that died is taken over, that it can be ended
-        here = services.jobs.pause(job_id) if pause else services.jobs.cancel(job_id)
+        if not here and not pause:
+            await services.jobs.end(job_id)
         answer = await services.jobs.wait(job_id, _WAIT_S if here else 0)
-        if answer.status == "paused" and not pause:
-            answer = await services.jobs.end(job_id)
     except LibraryError as error:
         raise ToolError(str(error)) from error
     if not here and answer.status in ("queued", "running"):

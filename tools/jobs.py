@@ -222,12 +222,12 @@ class JobRunner:
         flight.cancel()
         return True
 
-    async def end(self, job_id: str) -> JobAnswer:
-        """Cancel a job that is paused; answers with its state. Raises LibraryError."""
+    async def end(self, job_id: str) -> None:
+        """Cancel a job that nobody works on: one that is paused, or that a process has left. Raises LibraryError."""
         job = await self._library.jobs.get(job_id)
-        if job.status == "paused" and job_id not in self._flights and await self._library.jobs.take(job):
+        idle = job.status == "paused" or self._library.jobs.is_left(job)
+        if idle and job_id not in self._flights and await self._library.jobs.take(job):
             await self._library.jobs.set(job_id, "cancelled")
-        return await self.wait(job_id, 0)
 
     def leave(self, job_id: str) -> None:
         """End a job whose caller went away, unless somebody else waits for it."""

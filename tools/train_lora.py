@@ -44,36 +44,34 @@ async def train_lora(
     source: Annotated[
         str | None,
         Field(
-            description="The sprites to learn from: the absolute path of a folder, 'project' for the project's assets/sprites, "
-            "asset ids with commas, or 'winners' of comparisons. At least 20, better 50. A .txt beside a PNG is its caption."
+            description="Sprites to learn from, better 20 to 100: a folder's absolute path, 'project' for its assets/sprites, "
+            "asset ids with commas, or 'winners' of comparisons."
         ),
     ] = None,
     name: Annotated[str | None, Field(description="The LoRA's id, [a-z0-9_-].")] = None,
-    base: Annotated[str | None, Field(description="A base model of list_models; the default one if left out.")] = None,
-    preset: Annotated[str, Field(description="How thorough.", json_schema_extra={"enum": list(get_args(Preset))})] = "base",
-    trigger: Annotated[str, Field(description="A word that calls the style; without one the LoRA always shows it.")] = "",
-    grid: Annotated[str | None, Field(description="'WxH' of the frames, if the pictures are sheets.")] = None,
-    licence: Annotated[str, Field(description="What the LoRA's card says of the pictures' licence.")] = "",
+    base: Annotated[str | None, Field(description="A base model of list_models.")] = None,
+    preset: Annotated[str, Field(json_schema_extra={"enum": list(get_args(Preset))})] = "base",
+    trigger: Annotated[str, Field(description="A word that calls the style.")] = "",
+    grid: Annotated[str | None, Field(description="'WxH' of frames, for sheets.")] = None,
+    licence: Annotated[str, Field(description="The pictures', for the LoRA's card.")] = "",
     steps: Annotated[int | None, Field(description="Replaces the preset's.", json_schema_extra=bounds(1, 1_000_000))] = None,
-    rank: Annotated[int | None, Field(description="Replaces the preset's.", json_schema_extra=bounds(1, 256))] = None,
-    learning_rate: Annotated[float | None, Field(description="Replaces the preset's.")] = None,
-    optimizer: Annotated[
-        str | None, Field(description="Replaces the preset's.", json_schema_extra={"enum": list(get_args(OptimizerName))})
-    ] = None,
+    rank: Annotated[int | None, Field(description="As steps.", json_schema_extra=bounds(1, 256))] = None,
+    learning_rate: Annotated[float | None, Field(description="As steps.")] = None,
     settings: Annotated[
         dict[str, Any] | None,
         Field(
-            description="Others by name: alpha, dropout, batch_size, accumulation, warmup, min_snr, noise_offset, "
-            "caption_dropout, ema, layers, text_encoders, sample_every, checkpoint_minutes, keep."
+            description=f"Others by name: optimizer ({', '.join(get_args(OptimizerName))}), alpha, dropout, batch_size, "
+            "accumulation, warmup, min_snr, noise_offset, caption_dropout, ema, layers, text_encoders, sample_every, "
+            "checkpoint_minutes, keep."
         ),
     ] = None,
-    sample_prompts: Annotated[list[str] | None, Field(description="What to draw on the way; [] for nothing.")] = None,
+    sample_prompts: Annotated[list[str] | None, Field(description="What to draw on the way; [] for none.")] = None,
     seed: Annotated[int, Field(description="The same seed and pictures give the same LoRA.")] = 0,
     dry_run: Annotated[
-        bool, Field(description="Train nothing: answer with a report on the pictures, a contact sheet and the expected time.")
+        bool, Field(description="Train nothing: report on the pictures, with a contact sheet and the expected time.")
     ] = False,
     resume: Annotated[
-        str | None, Field(description="The job_id of a training that was paused, failed or cancelled: it goes on. Alone.")
+        str | None, Field(description="job_id of a paused, failed or cancelled training that shall go on; alone.")
     ] = None,
     overwrite: Annotated[bool, Field(description="Replace a LoRA of that name.")] = False,
     key: KeyArgument = None,
@@ -83,13 +81,13 @@ async def train_lora(
 ) -> ToolResult:
     """Train a LoRA on your own sprites, so that generate_sprite draws in their style; ask with dry_run=true first.
 
-    Takes minutes (tiny-sdxl) to hours (sdxl), as a job that survives restarts, while sprites can still be drawn. get_job shows
-    loss, time left and the newest samples; cancel_job ends it or, with pause=true, keeps it for `resume`. One training runs at a
-    time, others wait. The LoRA is then listed by list_models: write 'base+name:1.0' for `model`.
+    Takes minutes (tiny-sdxl) to hours (sdxl), as a job that survives restarts; sprites can be drawn meanwhile. get_job shows
+    loss, time left and samples; cancel_job ends it or, with pause=true, keeps it for `resume`. Others wait for it. Then write
+    'base+name:1.0' for `model`.
     """
     bevy = project_of(services, project)
     check_wait(wait_s)
-    chosen: dict[str, Value] = {"steps": steps, "rank": rank, "learning_rate": learning_rate, "optimizer": optimizer}
+    chosen: dict[str, Value] = {"steps": steps, "rank": rank, "learning_rate": learning_rate}
     chosen = {k: v for k, v in chosen.items() if v is not None}
     try:
         if resume is not None:

@@ -61,7 +61,7 @@ async def training_job(services: Services, request: TrainingRequest, project: Be
         if ended.how == "paused":
             raise JobPausedError
         if ended.how == "failed" or ended.files is None:
-            raise JobFailedError(f"{ended.error} train_lora with resume={run.job_id!r} then goes on from its last checkpoint.")
+            raise JobFailedError(f"{ended.error} (To go on from its last checkpoint: train_lora with resume={run.job_id!r}.)")
         return await run.finished(begun, ended)
     except (RequestError, ReadError, ModelError, LibraryError, InstallError) as error:
         raise JobFailedError(str(error)) from error
@@ -94,7 +94,7 @@ class _Run:
         found = await prepare_dataset(services, self._project, DatasetRequest(
             source=request.source, base=request.base, trigger=request.trigger, captions="auto", grid=request.grid,
             licence_note=request.licence_note,
-        ))  # fmt: skip
+        ), report)  # fmt: skip
         base = services.catalogue.get(request.base)
         answer = TrainingAnswer(
             dry_run=request.dry_run, lora=request.name, base=base.id, trigger=request.trigger,

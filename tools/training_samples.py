@@ -12,8 +12,8 @@ import numpy as np
 from dgx_pixels.bevy.names import name_from_prompt, sprite_path
 from dgx_pixels.library.records import AssetVersion, NewVersion
 from dgx_pixels.models.lora_disk import write_whole
-from dgx_pixels.pixels.preview import flattened
 from dgx_pixels.pixels.png_text import recipe_in
+from dgx_pixels.pixels.preview import on_checkerboard
 from dgx_pixels.pixels.sprite import decode_png
 from dgx_pixels.tools.answers import AssetAnswer, Reload
 from dgx_pixels.tools.details import Details
@@ -61,7 +61,7 @@ class Samples:
             write_whole(self._folder / _KEPT, json.dumps(known).encode())
         if self._shown[0] != event["step"]:
             self._shown = (event["step"], [])
-        self._shown[1].append(flattened(sprite.rgba))
+        self._shown[1].append(on_checkerboard(sprite.rgba, 1))
         return np.concatenate(self._shown[1], axis=1)
 
     async def last(self) -> list[AssetAnswer]:

@@ -23,10 +23,10 @@ _FEWEST_STEPS: Final = 3
 """A run's first step is slower than its others; one of fewer says nothing."""
 _NEWEST: Final = 20
 """How many runs are looked at."""
-_TINY_S: Final = 0.05
+_TINY_S: Final = 0.02
 """Seconds for a picture of tiny-sdxl on one core of a desktop's CPU, with the attention and convolutions learning."""
-_TFLOP: Final = 19.5
-"""For one picture of SDXL at 1024 px, forwards and backwards with activations computed twice."""
+_TFLOP: Final = 14.3
+"""For one picture of SDXL at 1024 px, forwards and backwards (`benchmarks/lora_speed.py` counts it)."""
 _SPARK_TFLOPS: Final = 92.0
 _SHARE: Final = 0.5
 """Of what the matrix units of a DGX Spark can do in bf16, and how much of it a training may hope for."""

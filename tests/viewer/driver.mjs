@@ -45,9 +45,13 @@ const frame = () => tab.frames().find((f) => f.url().startsWith(sandboxed)) ?? t
 const DOES = {
   size: ({ width, height }) => tab.setViewport({ width, height }),
   theme: ({ scheme }) => tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]),
-  open: async (asked) => { await tab.goto(home); return tab.evaluate((a) => window.openTool(a), { ...asked, sandbox: sandboxed }); },
+  open: async (asked) => {
+    complaints.length = requests.length = 0;
+    await tab.goto(home);
+    return tab.evaluate((a) => window.openTool(a), { ...asked, sandbox: sandboxed });
+  },
   goto: ({ url }) => tab.goto(url).then(() => null),
-  wait: ({ js }) => frame().waitForFunction(js, { timeout: 30_000 }).then(() => null),
+  wait: ({ js }) => frame().waitForFunction(js, { timeout: 100_000 }).then(() => null),
   view: ({ js }) => frame().evaluate(js),
   host: ({ js }) => tab.evaluate(js),
   press: ({ keys }) => keys.reduce((done, key) => done.then(() => tab.keyboard.press(key)), Promise.resolve()).then(() => null),
