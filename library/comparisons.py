@@ -77,6 +77,7 @@ class Comparisons:
                 "INSERT OR REPLACE INTO comparison_cells VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (comparison_id, cell.round, cell.place, cell.png, cell.seconds, cell.memory, json.dumps(dict(cell.measures))),
             )
+        self._store.changes.tell("comparison", comparison_id)
 
     async def find(self, comparison_id: str) -> Comparison | None:
         """A comparison as it stands, or None if there is none of that id."""
@@ -144,12 +145,14 @@ class Comparisons:
             )
             if len(found.unvoted) == 1 and not found.under_way:
                 await self._reveal(comparison_id)
+        self._store.changes.tell("comparison", comparison_id)
 
     async def reveal(self, comparison_id: str) -> None:
         """End the voting: from now on it may be told who is who. Raises LibraryError if there is no such comparison."""
         async with self._store.transaction():
             await self.get(comparison_id)
             await self._reveal(comparison_id)
+        self._store.changes.tell("comparison", comparison_id)
 
     async def end_if_voted(self, comparison_id: str) -> None:
         """End the voting of a comparison that was voted on to its end while it was still being drawn."""
@@ -157,6 +160,7 @@ class Comparisons:
             found = await self.get(comparison_id)
             if found.complete and len(found.complete) == len(found.rounds) and not found.unvoted:
                 await self._reveal(comparison_id)
+        self._store.changes.tell("comparison", comparison_id)
 
     async def _reveal(self, comparison_id: str) -> None:
         await self._store.db.execute("UPDATE comparisons SET revealed = 1 WHERE id = ?", (comparison_id,))
