@@ -98,6 +98,16 @@ def test_too_little_to_learn_from_is_refused_in_one_sentence(tmp_path: Path) -> 
     assert [*(tmp_path / "home" / "datasets").rglob("*.png")] == []
 
 
+def test_a_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """One sentence with the folder and the system's reason; nothing is left."""
+    sprite_folder(tmp_path / "art", 5)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "datasets").write_text("in the way")
+
+    with pytest.raises(RequestError, match="datasets \\(Not a directory\\): check that disk"):
+        prepared(tmp_path / "home", tmp_path / "art")
+
+
 def test_each_bad_argument_is_named(tmp_path: Path, project: BevyProject) -> None:
     """Sources that are none, folders that may not be read or hold too much, a base model, a grid and a trigger that cannot be."""
     home, art = tmp_path / "home", tmp_path / "art"

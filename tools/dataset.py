@@ -71,10 +71,12 @@ async def prepare_dataset(
             told(done, len(found.sources), f"looking at {source.name}")
             # One by one, in the one thread for pictures: other work with pictures gets in between.
             await loop.run_in_executor(services.pictures, partial(draft.take, services, project, source))
-        check_enough(draft, len(found.sources) + len(found.skipped))
+        check_enough(draft)
         return await loop.run_in_executor(services.pictures, partial(_finish, draft, request, found.warnings, folder))
     except OSError as error:
-        raise RequestError(f"The dataset cannot be written into {folder} ({error.strerror}): free some space there.") from error
+        raise RequestError(
+            f"The dataset cannot be written into {folder} ({error.strerror}): check that disk, and its free space."
+        ) from error
     finally:
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, draft.folder, ignore_errors=True))
 

@@ -33,10 +33,11 @@ _SCALE: Final = 2
 _COLUMNS: Final = 8
 
 
-def check_enough(draft: Draft, found: int) -> None:
-    """Raise RequestError, with one sentence, if there is too little to learn from among `found` pictures."""
+def check_enough(draft: Draft) -> None:
+    """Raise RequestError, with one sentence, if there is too little to learn from."""
     if len(draft.learnt) >= FEWEST:
         return
+    found = len(draft.learnt) + len(draft.skipped)
     if found == 0:
         begin = f"There are no pictures ({', '.join(FORMATS)})"
     else:
