@@ -7,16 +7,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from dgx_pixels.pixels.cells import cells_to_pixels
 from dgx_pixels.pixels.colour import Color
 from dgx_pixels.pixels.cutout import cut_out, remove_fringe
 from dgx_pixels.pixels.ground import regions
 from dgx_pixels.pixels.palette import Palette, lock_colors, palette_of, reduce_colors
+from dgx_pixels.pixels.png_text import with_recipe
 from dgx_pixels.pixels.spill import remove_spill
 
-_RECIPE: Final = "dgx_pixels"  # the keyword of the PNG's text chunk
 _SPECK: Final = 2  # pixels in a part that counts as a stray speck
 
 
@@ -75,13 +74,11 @@ def make_sprite(
 def encode_png(sprite: Sprite, recipe: str) -> bytes:
     """Write an 8-bit RGBA PNG, not interlaced, without colour profile; the same sprite and recipe give the same bytes.
 
-    The recipe stands in an iTXt chunk "dgx_pixels".
+    The recipe stands in it as `png_text.recipe_in` reads it.
     """
-    text = PngInfo()
-    text.add_itxt(_RECIPE, recipe)
     out = BytesIO()
-    Image.fromarray(sprite.rgba).save(out, "PNG", pnginfo=text, compress_level=9)
-    return out.getvalue()
+    Image.fromarray(sprite.rgba).save(out, "PNG", compress_level=9)
+    return with_recipe(out.getvalue(), recipe)
 
 
 def without_recipe(data: bytes) -> bytes:
@@ -95,12 +92,6 @@ def decode_png(data: bytes) -> Sprite:
     """Read a PNG of any kind as a sprite; its palette is found anew. Raises ValueError if it is not a whole PNG."""
     rgba = np.asarray(_open(data).convert("RGBA"))
     return Sprite(rgba, palette_of(rgba[rgba[..., 3] > 0][:, :3]))
-
-
-def recipe_of(data: bytes) -> str | None:
-    """Read the recipe from a PNG; None if it carries none. Raises ValueError if it is not a whole PNG."""
-    text = _open(data).info.get(_RECIPE)
-    return None if text is None else str(text)
 
 
 def _open(data: bytes) -> Image.Image:

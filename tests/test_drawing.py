@@ -20,7 +20,8 @@ from dgx_pixels.models.contender import Contender
 from dgx_pixels.models.profiles import Schedule
 from dgx_pixels.models.render import Render, RenderRequest
 from dgx_pixels.models.renderer import Renderer
-from dgx_pixels.pixels.sprite import decode_png, make_sprite, recipe_of
+from dgx_pixels.pixels.png_text import recipe_in
+from dgx_pixels.pixels.sprite import decode_png, make_sprite
 
 QUICK: dict[str, Any] = {"prompt": "a red potion", "seed": 7, "steps": 2}
 
@@ -31,7 +32,7 @@ async def test_variants_without_a_seed_are_drawn_together_and_their_recipes_say_
     answer = (await client.call_tool("generate_sprite", asked)).structured_content
 
     assert answer is not None
-    recipes = [json.loads(recipe_of(Path(a["file"]).read_bytes()) or "") for a in answer["result"]["assets"]]
+    recipes = [json.loads(recipe_in(Path(a["file"]).read_bytes()) or "") for a in answer["result"]["assets"]]
     assert [(r["batch"], r["graph"]) for r in recipes] == [(4, "eager")] * 3
     assert [r["seed"] - recipes[0]["seed"] for r in recipes] == [0, 1, 2]
 
@@ -45,7 +46,7 @@ async def test_a_recipe_gives_the_same_pixels_in_the_batch_it_names(server: Fast
 
     assert answer is not None
     png = Path(answer["result"]["assets"][1]["file"]).read_bytes()
-    r = json.loads(recipe_of(png) or "")
+    r = json.loads(recipe_in(png) or "")
     width, height = r["render_size"]
     asked = RenderRequest(
         Contender(embedded()), Schedule(**r["schedule"]), r["prompt"], r["negative_prompt"], width, height, r["seed"],
@@ -65,7 +66,7 @@ async def test_a_profile_says_how_much_work_goes_in(server: FastMCP[Any], profil
         answer = (await client.call_tool("generate_sprite", asked)).structured_content
 
     assert answer is not None
-    schedule = json.loads(recipe_of(Path(answer["result"]["assets"][0]["file"]).read_bytes()) or "")["schedule"]
+    schedule = json.loads(recipe_in(Path(answer["result"]["assets"][0]["file"]).read_bytes()) or "")["schedule"]
     assert schedule == {"sampler": "dpmpp_2m", "steps": steps, "guidance": 3.0, "guided": 1.0}
 
 

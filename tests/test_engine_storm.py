@@ -30,7 +30,8 @@ from dgx_pixels.models.lora_file import LoraLayer
 from dgx_pixels.models.profiles import Schedule
 from dgx_pixels.models.render import Render, RenderRequest
 from dgx_pixels.models.renderer import Renderer
-from dgx_pixels.pixels.sprite import decode_png, make_sprite, recipe_of
+from dgx_pixels.pixels.png_text import recipe_in
+from dgx_pixels.pixels.sprite import decode_png, make_sprite
 from dgx_pixels.server.app import build
 from dgx_pixels.server.connect import transport
 from dgx_pixels.server.settings import Settings
@@ -222,7 +223,7 @@ async def test_in_a_storm_every_good_request_is_right_and_every_bad_one_told(
     wrong = []
     for file in storm.files:
         data = file.read_bytes()
-        recipe = json.loads(recipe_of(data) or "")
+        recipe = json.loads(recipe_in(data) or "")
         if not np.array_equal(redrawn(again, models, recipe), decode_png(data).rgba):
             wrong.append(recipe)
 

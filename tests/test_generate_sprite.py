@@ -18,7 +18,7 @@ from PIL import Image
 
 from dgx_pixels.models.catalogue import Catalogue, embedded
 from dgx_pixels.pixels.palette import read_palette
-from dgx_pixels.pixels.sprite import recipe_of
+from dgx_pixels.pixels.png_text import recipe_in
 from dgx_pixels.server import app
 from dgx_pixels.server.settings import Settings
 
@@ -87,7 +87,7 @@ async def test_a_whole_palette_may_be_used_unless_fewer_colours_are_asked(
     async with Client(server) as client:
         await client.call_tool("generate_sprite", {**QUICK, **asked})
 
-    assert most == json.loads(recipe_of((game / "assets/sprites/item_red_potion.png").read_bytes()) or "")["colors"]
+    assert most == json.loads(recipe_in((game / "assets/sprites/item_red_potion.png").read_bytes()) or "")["colors"]
 
 
 async def test_a_tile_keeps_its_ground(client: Client[Any], game: Path) -> None:
@@ -123,7 +123,7 @@ async def test_the_recipe_in_the_png_makes_it_again_and_tells_no_tales(
     answer = (await client.call_tool("generate_sprite", QUICK)).structured_content
 
     assert answer is not None
-    text = recipe_of((game / "assets/sprites/item_red_potion.png").read_bytes())
+    text = recipe_in((game / "assets/sprites/item_red_potion.png").read_bytes())
     assert text is not None
     recipe = json.loads(text)
     assert (recipe["prompt"], recipe["seed"], recipe["schedule"]["steps"]) == ("a red potion", 7, 2)
@@ -238,4 +238,4 @@ async def test_a_render_with_large_cells_becomes_true_pixels(
 
     png = (game / "assets/sprites/item_red_potion.png").read_bytes()
     assert Image.open(io.BytesIO(png)).size == (32, 16)
-    assert json.loads(recipe_of(png) or "")["render_size"] == [64, 32]
+    assert json.loads(recipe_in(png) or "")["render_size"] == [64, 32]

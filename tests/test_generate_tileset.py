@@ -20,7 +20,7 @@ from PIL import Image
 
 from dgx_pixels.bevy.manifest import parse_manifest
 from dgx_pixels.pixels.palette import read_palette
-from dgx_pixels.pixels.sprite import recipe_of
+from dgx_pixels.pixels.png_text import recipe_in
 from dgx_pixels.server.cli import main
 from dgx_pixels.server.parser import parser
 from dgx_pixels.server.settings import Settings
@@ -66,7 +66,7 @@ async def test_the_same_seed_gives_the_same_files_and_another_seed_others(server
         for seed in (3, 3, 4):
             await client.call_tool("generate_tileset", {**QUICK, "seed": seed})
             digests.append([hashlib.sha256((game / "assets" / file).read_bytes()).hexdigest() for file in FILES])
-    recipe = json.loads(recipe_of((game / "assets" / FILES[0]).read_bytes()) or "")
+    recipe = json.loads(recipe_in((game / "assets" / FILES[0]).read_bytes()) or "")
 
     assert digests[0] == digests[1]
     assert digests[0][0] != digests[2][0]

@@ -23,7 +23,7 @@ from dgx_pixels.models.lora_file import LoraLayer
 from dgx_pixels.models.profiles import Schedule
 from dgx_pixels.models.render import Render, RenderRequest
 from dgx_pixels.models.renderer import Renderer
-from dgx_pixels.pixels.sprite import recipe_of
+from dgx_pixels.pixels.png_text import recipe_in
 from dgx_pixels.server.settings import Settings
 
 SCHEDULE = Schedule("dpmpp_2m", 4, 3.0)
@@ -131,7 +131,7 @@ async def test_generate_sprite_draws_with_a_contender(server: FastMCP[Any], lora
 
     assert all(a is not None for a in answers)
     files = [Path(a["result"]["assets"][0]["file"]) for a in answers if a is not None]
-    recipe = json.loads(recipe_of(files[1].read_bytes()) or "")
+    recipe = json.loads(recipe_in(files[1].read_bytes()) or "")
     assert recipe["model"] == "tiny-sdxl+style:0.8"
     assert len(recipe["weights_sha256"]["style"]) == 64
     plain, styled = (Image.open(f).tobytes() for f in files)

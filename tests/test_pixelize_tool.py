@@ -19,7 +19,7 @@ from pixelizing import made, pixels, write_potion
 
 from dgx_pixels.pixels.art import make_art
 from dgx_pixels.pixels.palette import read_palette
-from dgx_pixels.pixels.sprite import recipe_of
+from dgx_pixels.pixels.png_text import recipe_in
 from dgx_pixels.tools import pixelize_job
 
 
@@ -127,7 +127,7 @@ async def test_the_same_picture_gives_the_same_bytes_and_a_recipe(client: Client
 
     assert data == (game / "assets/sprites/item_red_potion.png").read_bytes()
     assert [first["assets"][0][k] for k in ("id", "version")] == [again["assets"][0][k] for k in ("id", "version")]
-    recipe = json.loads(recipe_of(data) or "")
+    recipe = json.loads(recipe_in(data) or "")
     assert (recipe["kind"], recipe["options"]["colors"], len(recipe["source_sha256"])) == ("pixelize", 8, 64)
     assert str(game) not in json.dumps(recipe)
 

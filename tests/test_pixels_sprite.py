@@ -13,8 +13,9 @@ from PIL import Image
 
 from dgx_pixels.pixels.checks import Check, check_sprite
 from dgx_pixels.pixels.palette import Palette, read_palette
+from dgx_pixels.pixels.png_text import recipe_in
 from dgx_pixels.pixels.preview import contact_sheet, preview_png
-from dgx_pixels.pixels.sprite import Sprite, decode_png, encode_png, make_sprite, recipe_of
+from dgx_pixels.pixels.sprite import Sprite, decode_png, encode_png, make_sprite
 
 KEY = (255, 0, 255)
 
@@ -113,7 +114,7 @@ def test_png_and_back() -> None:
     back = decode_png(data)
     assert (back.rgba == sprite.rgba).all()
     assert back.palette == sprite.palette
-    assert recipe_of(data) == recipe
+    assert recipe_in(data) == recipe
     assert data[24:29] == bytes([8, 6, 0, 0, 0])  # depth, RGBA, ..., not interlaced
     assert b"gAMA" not in data
     assert b"iCCP" not in data
@@ -123,7 +124,7 @@ def test_other_pngs_are_read() -> None:
     """A PNG without a recipe says so; what is no PNG, or half of one, is refused."""
     out = BytesIO()
     Image.new("RGB", (3, 2), (1, 2, 3)).save(out, "PNG")
-    assert recipe_of(out.getvalue()) is None
+    assert recipe_in(out.getvalue()) is None
     assert decode_png(out.getvalue()).palette == ((1, 2, 3),)
     for data in (b"", b"GIF89a", out.getvalue()[:40]):
         with pytest.raises(ValueError, match="not a whole PNG"):

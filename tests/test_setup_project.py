@@ -19,7 +19,7 @@ from dgx_pixels.bevy.project import BevyProject, open_project
 from dgx_pixels.bevy.project_settings import ProjectSettings
 from dgx_pixels.models.catalogue import Catalogue, embedded
 from dgx_pixels.pixels.palette import read_palette
-from dgx_pixels.pixels.sprite import recipe_of
+from dgx_pixels.pixels.png_text import recipe_in
 from dgx_pixels.tools.project_defaults import palette_or_default, seen_from, size_or_default
 
 QUICK: dict[str, Any] = {"prompt": "a red potion", "seed": 7, "steps": 1}
@@ -217,5 +217,5 @@ async def test_model_size_and_view_reach_the_drawing(server: FastMCP[Any], game:
         answer = await said(client, "generate_sprite", **{**QUICK, "prompt": "a knight"}, category="character")
     asset = answer["result"]["assets"][0]
     assert (asset["path"], asset["width"]) == ("sprites/character_knight.png", 16)
-    recipe = json.loads(recipe_of(Path(asset["file"]).read_bytes()) or "")
+    recipe = json.loads(recipe_in(Path(asset["file"]).read_bytes()) or "")
     assert (recipe["prompt"], recipe["model"]) == ("a knight, side view", "small")
