@@ -26,7 +26,8 @@ from dgx_pixels.models.lora_events import Events
 from dgx_pixels.models.lora_metrics import read_metrics
 from dgx_pixels.models.lora_run import run
 from dgx_pixels.models.lora_spec import TrainingSpec
-from dgx_pixels.pixels.sprite import decode_png, recipe_of
+from dgx_pixels.pixels.png_text import recipe_in
+from dgx_pixels.pixels.sprite import decode_png
 
 KILLS = 20
 
@@ -76,7 +77,7 @@ def test_a_killed_training_goes_on_and_comes_out_the_same(tmp_path: Path) -> Non
     assert all(Path(files[kind]).is_file() for kind in ("diffusers", "kohya", "card", "curve"))
     (sample,) = files["samples"]
     assert decode_png(Path(sample).read_bytes()).rgba.shape == (32, 32, 4)
-    recipe = json.loads(recipe_of(Path(sample).read_bytes()) or "")
+    recipe = json.loads(recipe_in(Path(sample).read_bytes()) or "")
     assert (recipe["prompt"], recipe["seed"], recipe["step"]) == ("handheld, a red potion", 42, 8)
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from dgx_pixels.bevy.names import name_from_prompt, sprite_path
 from dgx_pixels.library.records import AssetVersion, NewVersion
 from dgx_pixels.models.lora_disk import write_whole
+from dgx_pixels.pixels.png_text import recipe_in
 from dgx_pixels.pixels.preview import on_checkerboard
-from dgx_pixels.pixels.sprite import decode_png, recipe_of
+from dgx_pixels.pixels.sprite import decode_png
 from dgx_pixels.tools.answers import AssetAnswer, Reload
 from dgx_pixels.tools.details import Details
 
@@ -74,7 +75,7 @@ class Samples:
         name = name_from_prompt(f"{self._request.name.replace('-', ' ')[:24]} sample {event['prompt']}")
         return NewVersion(
             project=str(self._project.root) if self._project else "", path=sprite_path("item", name, 1, 1), kind="sprite",
-            name=name, category="item", png=png, recipe=recipe_of(png) or "{}", width=width, height=height, colors=colors,
+            name=name, category="item", png=png, recipe=recipe_in(png) or "{}", width=width, height=height, colors=colors,
             seed=event["seed"], job=job_id,
             details=Details(kind="sprite", prompt=event["prompt"], model=self._request.base).model_dump_json(),
         )  # fmt: skip
