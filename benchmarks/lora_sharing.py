@@ -75,7 +75,8 @@ async def serving(home: Path, folder: Path) -> AsyncIterator[Client[Any]]:
 
 async def draw_for(client: Client[Any], seconds: float) -> list[float]:
     """Seconds that each sprite took, one every few seconds."""
-    took, end = [], time.monotonic() + seconds
+    took: list[float] = []
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         started = time.monotonic()
         await client.call_tool("generate_sprite", {**_SPRITE, "seed": len(took), "name": f"potion_{time.time_ns() % 10**9}x"})
@@ -124,9 +125,10 @@ def page(found: Found, rounds: int, seconds: float) -> str:
     return f"""# Drawing while training
 
 `.venv/bin/python benchmarks/lora_sharing.py --rounds {rounds} --seconds {seconds:g} --write`: `dgx-pixels serve` on tiny-sdxl, a
-sprite of {_SPRITE["steps"]} steps every {_EVERY_S:g} s, while the preset `fast` trains (batches of 8). The phases took turns in one run.
+sprite of {_SPRITE["steps"]} steps every {_EVERY_S:g} s, while the preset `fast` trains (batches of 8). The phases took turns.
 
-{measured_by(torch.device("cpu"))} Load of the machine (of 1, 5 and 15 minutes, {os.cpu_count()} cores): {load}.
+{measured_by(torch.device("cpu"))}
+Load of the machine in the end (1, 5, 15 minutes; {os.cpu_count()} cores): {load}.
 
 | seconds for a sprite | median | worst | sprites |
 |---|---|---|---|
@@ -134,8 +136,8 @@ sprite of {_SPRITE["steps"]} steps every {_EVERY_S:g} s, while the preset `fast`
 {_row("while it trains", found.shared)}
 | longer by | {shared - alone:.2f} | {max(found.shared) - max(found.alone):.2f} | |
 
-A training step takes {step:.2f} s (median; the worst {max(found.step_s):.2f} s). A drawing waits for the one that runs: the median sprite came
-{later:.1f} steps later than without training, the worst of all {worst:.1f} steps later than the median one without.
+A training step takes {step:.2f} s (median; the worst {max(found.step_s):.2f} s). A drawing waits for the one that runs: the
+median sprite came {later:.1f} steps later than without training, the worst {worst:.1f} steps later than the median without.
 
 | the training | steps a second |
 |---|---|
@@ -143,7 +145,7 @@ A training step takes {step:.2f} s (median; the worst {max(found.step_s):.2f} s)
 | with a sprite every {_EVERY_S:g} s | {slow:.2f} |
 | kept | {slow / fast:.0%} |
 
-The sprites took {shared / _EVERY_S:.0%} of the time, in which nothing can be trained; what is lost beyond that is the price of the turns.
+The sprites took {shared / _EVERY_S:.0%} of the time, waiting included: while one is drawn, nothing is learnt.
 """
 
 
