@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import pytest
 from conftest import text_of
 from fastmcp import Client
 from fastmcp.exceptions import ToolError
+from filelock import FileLock
 from PIL import Image
-from training_calls import SHORT, call, client_of, sprites
+from training_calls import SHORT, call, client_of, sprites, until
 
+from dgx_pixels.models.base_model import embedded
 from dgx_pixels.server.settings import Settings
 
 
@@ -115,6 +118,24 @@ async def test_a_bad_picture_or_caption_costs_no_other(trainer: Client[Any], tmp
     assert dataset["images"] == 39
     assert [skipped["file"] for skipped in dataset["skipped"]] == [files[7].name]
     assert any(f"The caption {files[3].stem}.txt has 5,199 characters" in warning for warning in dataset["warnings"])
+
+
+async def test_a_base_model_that_is_gone_when_its_turn_comes_is_named(
+    trainer: Client[Any], settings: Settings, folder: Path
+) -> None:
+    """It is there when it is asked for, the training waits behind another process's, and then it is not: no process is begun."""
+    base = settings.home / "models" / "checkpoints" / "mine"
+    shutil.copytree(embedded().folder, base)
+    with FileLock(settings.home / "training.lock"):
+        job_id = (await call(trainer, "train_lora", source=str(folder), **SHORT | {"base": "mine", "wait_s": 0}))["job_id"]
+        waiting = await until(trainer, job_id, lambda answer: "queued: waits" in answer["progress"]["message"])
+        assert waiting["status"] == "queued"
+        shutil.rmtree(base)
+    failed = await call(trainer, "get_job", job_id=job_id, wait_s=100)
+
+    assert failed["status"] == "failed"
+    assert "There is no model 'mine'" in failed["error"]
+    assert not (settings.home / "jobs" / job_id / "log.txt").exists()
 
 
 async def test_resuming_what_is_no_training_says_so(trainer: Client[Any], folder: Path) -> None:
