@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -13,12 +14,16 @@ import training
 from narrow_sdxl import write_lora
 from training_calls import sprites
 
+from dgx_pixels.library.library import Library
 from dgx_pixels.models.base_model import embedded
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.lora_file import LoraLayer
 from dgx_pixels.models.lora_spec import settings_for
 from dgx_pixels.server.cli import main
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.tools.answers import JobResult
+from dgx_pixels.tools.jobs import JobPausedError, JobReport, JobRunner
+from dgx_pixels.tools.training_child import Event, train
 from dgx_pixels.tools.training_install import InstallError, install
 from dgx_pixels.tools.training_request import TrainingRequest, training_request
 from dgx_pixels.tools.training_time import expected
@@ -148,3 +153,39 @@ def test_the_command_shows_a_dry_run(settings: Settings, tmp_path: Path, capsys:
     assert "A dry run: 12 pictures, 12 steps on tiny-sdxl" in said
     sheet = next(line for line in said.splitlines() if line.startswith("Contact sheet: "))
     assert Path(sheet.removeprefix("Contact sheet: ")).is_file()
+
+
+async def test_closing_pauses_what_nobody_takes_over(tmp_path: Path) -> None:
+    """As when a command that trains by itself is broken off: the training waits, instead of being cancelled."""
+    library = await Library.open(tmp_path)
+    runner, begun = JobRunner(library), asyncio.Event()
+
+    async def work(report: JobReport) -> JobResult:
+        stop = asyncio.Event()
+        report.pausable(stop.set)
+        begun.set()
+        await stop.wait()
+        raise JobPausedError
+
+    job_id = runner.start("training", "", "{}", work)
+    await begun.wait()
+    await runner.close()
+
+    assert (await library.jobs.get(job_id)).status == "paused"
+    await library.close()
+
+
+async def test_the_process_that_dies_without_a_word_is_told_of(tmp_path: Path) -> None:
+    """A spec that it cannot read fails in its own words; of one that was asked to stop before it could listen, it is paused."""
+    (tmp_path / "spec.json").write_text("{}")
+    heard: list[Event] = []
+
+    async def told(event: Event) -> None:
+        heard.append(event)
+
+    failed = await train(tmp_path, told, asyncio.Event())
+    assert (failed.how, heard) == ("failed", [])
+    assert "is missing: give it" in failed.error
+    stop = asyncio.Event()
+    stop.set()
+    assert (await train(tmp_path, told, stop)).how == "paused"
