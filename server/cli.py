@@ -113,6 +113,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.promote_command import run_promote
 
         return run_promote(settings, arguments)
+    if arguments.command in ("compare", "vote"):
+        from dgx_pixels.server.compare_command import run_compare, run_vote
+
+        return (run_compare if arguments.command == "compare" else run_vote)(settings, arguments)
     if arguments.command == "bench":
         from dgx_pixels.server.bench_command import run_bench
 
