@@ -101,13 +101,18 @@ class Comparisons:
             )
         return found
 
+    async def ids(self, project: str) -> list[str]:
+        """All comparisons of a project, oldest first."""
+        rows = await self._rows("SELECT id FROM comparisons WHERE project = ? ORDER BY created, rowid", project)
+        return [row["id"] for row in rows]
+
     async def _rounds(self, comparison_id: str) -> tuple[Round, ...]:
         cells: dict[int, dict[int, Cell]] = defaultdict(dict)
         query = "SELECT round, place, seconds, memory, measures FROM comparison_cells WHERE comparison_id = ?"
         for c in await self._rows(query, comparison_id):
             cells[c["round"]][c["place"]] = Cell(c["seconds"], c["memory"], json.loads(c["measures"]))
         votes = {
-            v["round"]: Vote(v["outcome"], v["winner"], v["note"])
+            v["round"]: Vote(v["outcome"], v["winner"], v["note"], v["created"])
             for v in await self._rows("SELECT * FROM comparison_votes WHERE comparison_id = ?", comparison_id)
         }
         return tuple(

@@ -59,6 +59,57 @@ CREATE TABLE kept (                 -- what a job has made already: it is not ma
     FOREIGN KEY (asset_id, version) REFERENCES versions (asset_id, version)
 ) STRICT;
 """
+_KEYS = """
+CREATE TABLE keys (                 -- what was asked for under an idempotency key: it is not begun a second time
+    project TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    job_id TEXT NOT NULL REFERENCES jobs (id),
+    asked TEXT NOT NULL,            -- SHA-256 of the arguments
+    PRIMARY KEY (project, kind, key)
+) STRICT;
+"""
+_SEARCH = """
+ALTER TABLE versions ADD COLUMN palette TEXT;  -- JSON list of '#rrggbb' in use; NULL if it is not known
+CREATE INDEX versions_by_sha256 ON versions (sha256);
+CREATE TABLE parents (              -- what a version was made from
+    asset_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    parent_id TEXT NOT NULL,
+    parent_version INTEGER NOT NULL,
+    PRIMARY KEY (asset_id, version, parent_id, parent_version),
+    FOREIGN KEY (asset_id, version) REFERENCES versions (asset_id, version),
+    FOREIGN KEY (parent_id, parent_version) REFERENCES versions (asset_id, version)
+) STRICT;
+CREATE INDEX parents_by_parent ON parents (parent_id, parent_version);
+CREATE TABLE tags (
+    asset_id TEXT NOT NULL REFERENCES assets (id),
+    tag TEXT NOT NULL,
+    PRIMARY KEY (asset_id, tag)
+) STRICT;
+CREATE TABLE places (               -- which version stands where, as far as we have put it there
+    project TEXT NOT NULL,
+    path TEXT NOT NULL,
+    asset_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created REAL NOT NULL,
+    PRIMARY KEY (project, path),
+    FOREIGN KEY (asset_id, version) REFERENCES versions (asset_id, version)
+) STRICT;
+CREATE INDEX places_by_version ON places (asset_id, version);
+INSERT INTO places SELECT a.project, a.path, a.id, max(v.version), max(v.created)
+    FROM versions v JOIN assets a ON a.id = v.asset_id WHERE v.published AND a.project != '' GROUP BY a.id;
+CREATE VIRTUAL TABLE words USING fts5 (asset_id, text, tokenize = "unicode61 remove_diacritics 2");
+CREATE VIEW said (asset_id, text) AS  -- what an asset is found by
+    SELECT a.id, replace(a.name, '_', ' ') || ' ' || a.category
+        || coalesce(' ' || json_extract(r.text, '$.prompt'), '') || coalesce(' ' || json_extract(r.text, '$.terrains'), '')
+        || coalesce(' ' || json_extract(r.text, '$.model'), '')
+        || coalesce(' ' || (SELECT group_concat(tag, ' ') FROM tags WHERE asset_id = a.id), '')
+    FROM assets a JOIN versions v ON v.asset_id = a.id
+        JOIN (SELECT id, iif(json_valid(text), text, '{}') AS text FROM recipes) r ON r.id = v.recipe_id
+    WHERE v.version = (SELECT max(version) FROM versions WHERE asset_id = a.id);
+INSERT INTO words SELECT asset_id, text FROM said;
+"""
 _COMPARISONS = """
 CREATE TABLE comparisons (
     id TEXT PRIMARY KEY,            -- that of its job
@@ -124,7 +175,7 @@ CREATE TABLE promotions (
     undone REAL                     -- when it was rolled back; NULL: it was not
 ) STRICT;
 """
-_MIGRATIONS = (_TABLES, _RERUNS, _COMPARISONS, _PROMOTIONS)
+_MIGRATIONS = (_TABLES, _RERUNS, _KEYS, _COMPARISONS, _SEARCH, _PROMOTIONS)
 """Each leads from the schema version that is its place here to the next one."""
 
 

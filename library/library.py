@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from dgx_pixels.library.comparisons import Comparisons
 from dgx_pixels.library.database import LibraryError, connect
-from dgx_pixels.library.jobs import Jobs
+from dgx_pixels.library.jobs import PROGRESSED, Jobs
 from dgx_pixels.library.owner import Owner
 from dgx_pixels.library.promotions import Promotions
-from dgx_pixels.library.records import AssetVersion, NewVersion
+from dgx_pixels.library.records import AssetVersion, NewVersion, Place
+from dgx_pixels.library.search import Search
 from dgx_pixels.library.store import Store
+from dgx_pixels.library.tags import Tags, check_tags
+from dgx_pixels.library.versions import IS_NEWEST, SELECT_VERSIONS, read_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,10 +33,6 @@ _LEFT_BEHIND_S = 86_400
 
 _DETAILS = ".details.json"
 
-_VERSION_COLUMNS = """SELECT a.id, v.version, a.project, a.path, a.kind, a.name, a.category, v.width, v.height, v.colors, v.seed,
-    v.sha256, v.published, r.text AS recipe
-    FROM versions v JOIN assets a ON a.id = v.asset_id JOIN recipes r ON r.id = v.recipe_id"""
-
 
 class Library:
     """Open with `Library.open`, close with `close`. Safe to use from several tasks, and from several processes at once."""
@@ -41,6 +42,9 @@ class Library:
         self._store = store
         self._owner = Owner(home)
         self.jobs = Jobs(store, self._owner)
+        self.changes = store.changes
+        self.search = Search(store)
+        self.tags = Tags(store, self.search)
         self.comparisons = Comparisons(store)
         self.promotions = Promotions(store)
 
@@ -57,7 +61,13 @@ class Library:
         self._owner.release()
 
     async def add(self, new: NewVersion) -> AssetVersion:
-        """Keep an image. The same project and path again is the asset's next version; the very same bytes are not kept twice."""
+        """Keep an image. The same project and path again is the asset's next version; the very same bytes are not kept twice.
+
+        Raises LibraryError if it cannot be written, a parent is not there, or a tag is not allowed.
+        """
+        new = replace(new, tags=check_tags(new.tags))
+        for parent in new.parents:
+            await self.version(*parent)
         staged = self._staged_names()
         writing = asyncio.ensure_future(asyncio.to_thread(_write, staged, (new.png, new.recipe.encode(), new.details.encode())))
         try:
@@ -75,7 +85,7 @@ class Library:
         recipe_id = hashlib.sha256(new.recipe.encode()).hexdigest()
         async with self._store.transaction():
             asset_id = await self._asset_id(new)
-            known = await self._rows(f"{_VERSION_COLUMNS} WHERE a.id = ? ORDER BY v.version DESC LIMIT 1", asset_id)
+            known = await self._rows(f"{SELECT_VERSIONS} WHERE a.id = ? ORDER BY v.version DESC LIMIT 1", asset_id)
             if known and known[0].sha256 == digest and self._read_details(known[0]) == new.details:
                 await self._note(new, known[0].id, known[0].version)
                 return known[0]
@@ -87,17 +97,25 @@ class Library:
             staged[2].replace(target.with_suffix(_DETAILS))
             await self._store.db.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?)", (recipe_id, new.recipe))
             await self._store.db.execute(
-                "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
-                (asset_id, version, recipe_id, digest, new.width, new.height, new.colors, new.seed, time.time()),
+                "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
+                (asset_id, version, recipe_id, digest, new.width, new.height, new.colors, new.seed, time.time(), _palette(new)),
             )
             await self._note(new, asset_id, version)
+        self.changes.tell("asset", asset_id)
         return await self.version(asset_id, version)
 
     async def _note(self, new: NewVersion, asset_id: str, version: int) -> None:
+        """Take down what goes with a version, also if it was there before."""
         if new.job:
             await self._store.db.execute(
                 "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", (new.job, new.path, asset_id, version)
             )
+            await self._store.db.execute(f"UPDATE jobs SET {PROGRESSED} WHERE id = ?", (new.job,))
+        await self._store.db.executemany(
+            "INSERT OR IGNORE INTO parents VALUES (?, ?, ?, ?)", [(asset_id, version, *parent) for parent in new.parents]
+        )
+        await self.tags.add(asset_id, new.tags)
+        await self.search.index(asset_id)
 
     async def kept(self, job_id: str, path: str) -> AssetVersion | None:
         """The version that a job, begun before, has made for `path` already; None if it has made none."""
@@ -127,15 +145,13 @@ class Library:
         return staged, staged.with_suffix(".json"), staged.with_suffix(_DETAILS)
 
     async def _rows(self, query: str, *values: str | int) -> list[AssetVersion]:
-        # In one go: a statement left open over another task's BEGIN would hold an old snapshot, and SQLite refuse the write.
-        found = await self._store.db.execute_fetchall(query, values)
-        return [AssetVersion(**{**dict(row), "published": bool(row["published"])}) for row in found]
+        return await read_versions(self._store, query, values)
 
     async def version(self, asset_id: str, version: int | None = None) -> AssetVersion:
         """A version of an asset, the newest if none is named. Raises LibraryError if there is none."""
         wanted = "" if version is None else "AND v.version = ?"
         values = [asset_id] if version is None else [asset_id, version]
-        query = f"{_VERSION_COLUMNS} WHERE a.id = ? {wanted} ORDER BY v.version DESC LIMIT 1"
+        query = f"{SELECT_VERSIONS} WHERE a.id = ? {wanted} ORDER BY v.version DESC LIMIT 1"
         may_be = version is None or 0 < version < 2**63  # SQLite takes no larger number
         found = await self._rows(query, *values) if may_be else []
         if not found:
@@ -170,16 +186,51 @@ class Library:
     async def newest(self, project: str | None, limit: int) -> list[AssetVersion]:
         """The newest version of each asset, newest first; of one project, or of all for None."""
         only = "" if project is None else "AND a.project = ?"
-        query = f"""{_VERSION_COLUMNS} WHERE v.version = (SELECT max(version) FROM versions WHERE asset_id = a.id) {only}
-            ORDER BY v.created DESC, a.path LIMIT ?"""
+        query = f"{SELECT_VERSIONS} WHERE {IS_NEWEST} {only} ORDER BY v.created DESC, a.id DESC LIMIT ?"
         return await self._rows(query, *([] if project is None else [project]), limit)
 
-    async def mark_published(self, versions: Iterable[tuple[str, int]]) -> None:
-        """Remember that these versions (asset id, version) were written into their project."""
+    async def ids(self, prefix: str, most: int) -> list[str]:
+        """The ids of assets that begin with `prefix`, newest first."""
+        query = "SELECT id FROM assets WHERE substr(id, 1, ?) = ? ORDER BY created DESC LIMIT ?"
+        return [str(row["id"]) for row in await self._store.db.execute_fetchall(query, (len(prefix), prefix, most))]
+
+    async def history(self, asset_id: str) -> list[AssetVersion]:
+        """All versions of an asset that the library still has, the newest first. Raises LibraryError if there is none."""
+        await self.version(asset_id)
+        return await self._rows(f"{SELECT_VERSIONS} WHERE a.id = ? ORDER BY v.version DESC", asset_id)
+
+    async def with_bytes(self, sha256: str) -> AssetVersion | None:
+        """A version whose PNG has this SHA-256, the oldest of several; None if the library has none."""
+        query = f"{SELECT_VERSIONS} WHERE v.sha256 = ? ORDER BY v.created, a.id LIMIT 1"
+        return next(iter(await self._rows(query, sha256)), None)
+
+    async def parents(self, asset_id: str, version: int) -> list[tuple[str, int]]:
+        """What a version was made from: (asset id, version) of each."""
+        query = "SELECT parent_id, parent_version FROM parents WHERE asset_id = ? AND version = ? ORDER BY 1, 2"
+        return [(row[0], row[1]) for row in await self._store.db.execute_fetchall(query, (asset_id, version))]
+
+    async def places(self, asset_id: str) -> list[Place]:
+        """Where we have put versions of an asset, and nothing else since."""
+        query = "SELECT project, path, version FROM places WHERE asset_id = ? ORDER BY project, path"
+        return [Place(**dict(row)) for row in await self._store.db.execute_fetchall(query, (asset_id,))]
+
+    async def mark_published(self, versions: Iterable[tuple[str, int]], project: str | None = None) -> None:
+        """Remember that these versions (asset id, version) were written into `project`, or, if left out, into their own."""
+        placed = """INSERT OR REPLACE INTO places
+            SELECT coalesce(:project, project), path, id, :version, :now FROM assets
+            WHERE id = :asset AND coalesce(:project, project) != ''"""
+        marked = """UPDATE versions SET published = 1 WHERE asset_id = :asset AND version = :version
+            AND (:project IS NULL OR EXISTS (SELECT 1 FROM assets WHERE id = :asset AND project = :project))"""
+        rows = [{"project": project, "asset": asset, "version": version, "now": time.time()} for asset, version in versions]
         async with self._store.transaction():
-            await self._store.db.executemany(
-                "UPDATE versions SET published = 1 WHERE asset_id = ? AND version = ?", list(versions)
-            )
+            await self._store.db.executemany(placed, rows)
+            await self._store.db.executemany(marked, rows)
+        for asset_id in {str(row["asset"]) for row in rows}:
+            self.changes.tell("asset", asset_id)
+
+
+def _palette(new: NewVersion) -> str | None:
+    return None if new.palette is None else json.dumps(new.palette)
 
 
 def _write(files: tuple[Path, ...], contents: tuple[bytes, ...]) -> None:

@@ -30,6 +30,12 @@ class NewVersion:
     """What publishing needs besides the PNG, in the words of whoever publishes; not part of what makes it again."""
     job: str = ""
     """The job that made it, "" for none."""
+    palette: tuple[str, ...] | None = None
+    """The colours in use as "#rrggbb"; None if they are not known, or too many to be looked for."""
+    parents: tuple[tuple[str, int], ...] = ()
+    """The versions that it was made from: (asset id, version)."""
+    tags: tuple[str, ...] = ()
+    """Words to find the asset by, besides those it has."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,21 @@ class AssetVersion:
     seed: int
     sha256: str
     published: bool
+    """Whether it was ever written into the project that it was made for."""
+    created: float
+    """Seconds since 1970."""
     recipe: str
+    tags: tuple[str, ...]
+    """The asset's."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where we have put a version: a path relative to a project's `assets/`."""
+
+    project: str
+    path: str
+    version: int
 
 
 @dataclass(frozen=True)
@@ -66,4 +86,16 @@ class JobRecord:
     owner: str
     """Which open library works on it."""
     attempts: int
-    """How often it was begun, without those that a closing server gave back."""
+    """How often it was begun since it last got further, without those that a closing server gave back."""
+    created: float
+    """Seconds since 1970."""
+    updated: float
+
+
+@dataclass(frozen=True)
+class KeyedJob:
+    """The job that was asked for under a key."""
+
+    job_id: str
+    asked: str
+    """Tells what was asked from anything else."""

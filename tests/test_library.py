@@ -12,7 +12,8 @@ import pytest
 
 from dgx_pixels.library.database import _MIGRATIONS, LibraryError
 from dgx_pixels.library.library import Library
-from dgx_pixels.library.records import NewVersion
+from dgx_pixels.library.records import NewVersion, Place
+from dgx_pixels.library.search import Wanted
 
 NEW = NewVersion(
     project="/game", path="sprites/item_a.png", kind="sprite", name="a", category="item", png=b"one", recipe='{"seed": 1}',
@@ -140,11 +141,18 @@ async def test_a_library_of_an_older_version_keeps_what_it_holds(tmp_path: Path)
     db = sqlite3.connect(tmp_path / "library.sqlite3")
     db.executescript(f"{_MIGRATIONS[0]} PRAGMA user_version = 1;")
     db.execute("INSERT INTO jobs VALUES ('old', 'sprite', '', '{}', 'done', NULL, NULL, 'nobody', 1.0, 1.0)")
+    db.execute("INSERT INTO assets VALUES ('a', '/game', 'sprites/item_red_potion.png', 'sprite', 'red_potion', 'item', 1.0)")
+    db.execute("""INSERT INTO recipes VALUES ('r', '{"prompt": "a red potion"}'), ('broken', '{')""")
+    db.execute(
+        "INSERT INTO versions VALUES ('a', 1, 'r', 'x', 32, 32, 4, 7, 1, 1.0), ('a', 2, 'broken', 'y', 32, 32, 4, 7, 0, 2.0)"
+    )
     db.commit()
     db.close()
     for _ in range(2):
         library = await Library.open(tmp_path)
         assert (await library.jobs.get("old")).attempts == 0
+        assert [a.version for a in (await library.search.find(Wanted(words="potion"), 5)).assets] == [2]
+        assert await library.places("a") == [Place("/game", "sprites/item_red_potion.png", 1)]
         await library.close()
 
 

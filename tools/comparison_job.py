@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dgx_pixels.library.comparison_records import NewCell
 from dgx_pixels.library.comparison_report import told
 from dgx_pixels.models.contender import parse_contender
+from dgx_pixels.models.gpu import Priority
 from dgx_pixels.pixels.measures import measure
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.comparison_page import write_page
@@ -65,7 +66,7 @@ async def _cell(services: Services, request: ComparisonRequest, round_number: in
     """One contender's picture: what generate_sprite draws and keeps for the same request."""
     asked = request.cell(round_number, place)
     contender = await asyncio.to_thread(parse_contender, services.catalogue, asked.model)
-    drawn = await draw_variant(services, asked, contender, None, 0, None)
+    drawn = await draw_variant(services, asked, contender, None, 0, None, Priority.BATCH)
 
     def finished() -> NewCell:
         measured = measure(

@@ -8,14 +8,18 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from dgx_pixels.bevy.items import sha256
 from dgx_pixels.bevy.manifest import ManifestEntry
-from dgx_pixels.bevy.publisher import PublishItem
+from dgx_pixels.bevy.publisher import PublishError, PublishItem
 from dgx_pixels.library.records import NewVersion
 from dgx_pixels.pixels.checks import Check
+from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.sprite import encode_png
 from dgx_pixels.tools.answers import AssetAnswer, CheckAnswer, Reload
 from dgx_pixels.tools.details import Details, read_details
+from dgx_pixels.tools.imported import edit_at
 from dgx_pixels.tools.jobs import CURRENT_JOB
 from dgx_pixels.tools.publishing import NOT_ASKED, publish_and_confirm
 
@@ -51,6 +55,8 @@ class Origin:
     """What the manifest says of a tileset's tiles."""
     sidecars: tuple[Sidecar, ...] = ()
     """Files that are published with it."""
+    parents: tuple[tuple[str, int], ...] = ()
+    """The versions in the library that it was made from: (asset id, version)."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,8 @@ class Finished:
     file: Path
     png: bytes
     checks: dict[str, Check]
+    edit: AssetVersion | None = None
+    """What someone has made by hand of the file that it would replace."""
 
     @property
     def publishable(self) -> bool:
@@ -88,16 +96,20 @@ async def keep(
     recipe: Mapping[str, object],
     checks: dict[str, Check],
 ) -> Finished:
-    """Keep a sprite in the library, with its recipe also in the PNG. Raises LibraryError."""
+    """Keep a sprite in the library, with its recipe also in the PNG; before it an edit of the file that it is to replace.
+
+    Raises LibraryError.
+    """
+    edit = await edit_at(services, project, origin.path) if project is not None else None
     png, text = await asyncio.to_thread(with_recipe, sprite, recipe)
     height, width = sprite.rgba.shape[:2]
     asset = await services.library.add(NewVersion(
         project=str(project.root) if project else "", path=origin.path, kind=origin.kind, name=origin.name,
         category=origin.category, png=png, recipe=text, width=width, height=height, colors=len(sprite.palette), seed=origin.seed,
-        details=_details(origin, checks),
-        job=CURRENT_JOB.get(),
+        details=_details(origin, checks), job=CURRENT_JOB.get(), palette=tuple(map(to_hex, sprite.palette)),
+        parents=origin.parents,
     ))  # fmt: skip
-    return Finished(asset, origin, services.library.file(asset.id, asset.version), png, checks)
+    return Finished(asset, origin, services.library.file(asset.id, asset.version), png, checks, edit)
 
 
 async def kept_before(services: Services, origin: Origin) -> Finished | None:
@@ -145,18 +157,21 @@ async def _to_its_end(publishing: Coroutine[Any, Any, dict[str, Reloaded]]) -> d
 async def _publish(services: Services, project: BevyProject, good: Sequence[Finished], overwrite: bool) -> dict[str, Reloaded]:
     items = [PublishItem(_entry(m), m.png, m.origin.sidecars) for m in good]
     confirmed = await publish_and_confirm(services, project, items, overwrite)
-    ours = [(m.asset.id, m.asset.version) for m in good if m.asset.project == str(project.root)]
-    await services.library.mark_published(ours)
+    await services.library.mark_published([(m.asset.id, m.asset.version) for m in good], str(project.root))
     return confirmed
 
 
 def _entry(made: Finished) -> ManifestEntry:
     asset, origin = made.asset, made.origin
-    return ManifestEntry(
-        path=asset.path, kind=origin.kind, id=asset.id, version=asset.version, name=asset.name, category=origin.category,
-        width=asset.width, height=asset.height, colors=asset.colors, sha256=sha256(made.png), prompt=origin.prompt,
-        seed=asset.seed, model=origin.model, atlas=origin.atlas, tileset=origin.tileset,
-    )  # fmt: skip
+    try:
+        return ManifestEntry(
+            path=asset.path, kind=origin.kind, id=asset.id, version=asset.version, name=asset.name, category=origin.category,
+            width=asset.width, height=asset.height, colors=asset.colors, sha256=sha256(made.png), prompt=origin.prompt,
+            seed=asset.seed, model=origin.model, atlas=origin.atlas, tileset=origin.tileset,
+        )  # fmt: skip
+    except ValidationError as error:  # an imported file's path
+        allowed = "only lower case a-z, 0-9, _ and - make a name that every system and Bevy load"
+        raise PublishError(f"{asset.path} cannot be published: {allowed}. Rename the file and import it again.") from error
 
 
 def _answer(made: Finished, published_in: BevyProject | None, reload: Reloaded) -> AssetAnswer:
@@ -166,6 +181,7 @@ def _answer(made: Finished, published_in: BevyProject | None, reload: Reloaded) 
         id=asset.id, version=asset.version, kind=origin.kind, name=asset.name, path=asset.path, file=str(file),
         sidecars=[sidecar.path for sidecar in origin.sidecars], width=asset.width, height=asset.height, colors=asset.colors,
         seed=asset.seed, checks={name: CheckAnswer(**asdict(check)) for name, check in made.checks.items()},
-        published=published_in is not None, reloaded=reload.reloaded,
+        published=published_in is not None,
+        replaced_edit=made.edit.version if made.edit is not None and published_in is not None else None, reloaded=reload.reloaded,
         reload=Reload(after_ms=reload.after_ms, reason=reload.reason),
     )  # fmt: skip

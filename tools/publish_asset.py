@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from fastmcp.exceptions import ToolError
@@ -16,12 +17,14 @@ from dgx_pixels.tools.answers import PublishAnswer, schema_of
 from dgx_pixels.tools.arguments import OverwriteArgument, ProjectArgument
 from dgx_pixels.tools.details import read_details
 from dgx_pixels.tools.finished import Finished, Origin, publish
-from dgx_pixels.tools.next_step import seen_in_game
+from dgx_pixels.tools.imported import edit_at
+from dgx_pixels.tools.next_step import edits_kept, seen_in_game
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_request import RequestError, read_category
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
+    from dgx_pixels.library.records import AssetVersion
 
 
 @tool(
@@ -47,10 +50,11 @@ async def publish_asset(
         made = await _found(services, bevy, asset, version)
         if not overwrite:
             await _refuse_anothers_place(services, bevy, made)
+        made = replace(made, edit=await _edit(services, bevy, made))
         (answer,) = await publish(services, bevy, [made], wanted=True, overwrite=overwrite)
     except (LibraryError, PublishError, RequestError) as error:
         raise ToolError(str(error)) from error
-    following = f'{seen_in_game([answer])}Load it in Bevy with asset_server.load("{answer.path}").'
+    following = f'{edits_kept([answer])}{seen_in_game([answer])}Load it in Bevy with asset_server.load("{answer.path}").'
     text = f"Published {answer.file} ({answer.width}x{answer.height}, version {answer.version}). {following}"
     said = PublishAnswer(asset=answer, next=following)
     return ToolResult(content=[TextContent(type="text", text=text)], structured_content=said.model_dump(mode="json"))
@@ -61,6 +65,12 @@ async def _refuse_anothers_place(services: Services, project: BevyProject, made:
     there = await services.library.at_path(str(project.root), made.asset.path)
     if there is not None and there != made.asset.id and (project.assets / made.asset.path).exists():
         raise RequestError(f"{made.asset.path} is another asset of this project ({there}): ask with overwrite to replace it.")
+
+
+async def _edit(services: Services, project: BevyProject, made: Finished) -> AssetVersion | None:
+    """The edit by hand that stands where this is to stand, kept before it is replaced; None if that is what is published."""
+    edit = await edit_at(services, project, made.asset.path)
+    return edit if edit is not None and edit.sha256 != made.asset.sha256 else None
 
 
 async def _found(services: Services, project: BevyProject, asset: str, version: int | None) -> Finished:
