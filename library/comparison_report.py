@@ -18,7 +18,7 @@ from dgx_pixels.library.comparison_answer import (
 )
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.ranking import Ballot, bradley_terry, count, judge, sentence
-from dgx_pixels.pixels.sprite import recipe_of
+from dgx_pixels.pixels.png_text import recipe_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -162,6 +162,6 @@ async def recipes_of(comparisons: Comparisons, comparison_id: str) -> dict[str, 
         raise LibraryError("The recipes are told when all rounds are voted on, or after record_vote with reveal=true.")
     pngs = await comparisons.pngs(comparison_id)
     return {
-        str(r.number): {label: json.loads(recipe_of(pngs[r.number, place]) or "null") for label, place in r.labels.items()}
+        str(r.number): {label: json.loads(recipe_in(pngs[r.number, place]) or "null") for label, place in r.labels.items()}
         for r in found.complete
     }

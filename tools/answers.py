@@ -96,12 +96,22 @@ class TilesetAnswer(Answer):
     worst_pair: tuple[int, int] = Field(description="that pair's atlas indices")
 
 
+class ReplayAnswer(Answer):
+    """Whether a picture that was made again is the same."""
+
+    of: str | None = Field(description="the original, as id@version; null if the library does not have it")
+    identical: bool = Field(description="whether the PNG has the very same bytes")
+    same_pixels: bool
+    differences: list[str] = Field(description="what the two recipes do not agree in: weights, versions, device, ...")
+
+
 class JobResult(Answer):
     """What a job made; the parts below `assets` are of their own kinds of job only."""
 
     assets: list[AssetAnswer] = []
     pixelized: PixelizedAnswer | None = Field(default=None, description="of a pixelize job only")
     tileset: TilesetAnswer | None = Field(default=None, description="of a tileset job only")
+    replay: ReplayAnswer | None = Field(default=None, description="of a replay only")
 
 
 class Progress(Answer):

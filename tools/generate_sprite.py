@@ -31,6 +31,7 @@ from dgx_pixels.tools.arguments import (
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.project_defaults import palette_or_default, seen_from, settings_of, size_or_default
 from dgx_pixels.tools.reading import asked_palette
+from dgx_pixels.tools.replay_call import run_replay
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_job import sprite_job
 from dgx_pixels.tools.sprite_request import RequestError, SpriteRequest, read_profile, sprite_request
@@ -47,8 +48,8 @@ _SIZES = ", ".join(map(str, SIZES))
     annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False),
 )
 async def generate_sprite(
-    prompt: Annotated[str, Field(description="What to draw, in a few words: 'a red potion'. 1 to 500 characters.")],
     ctx: Context,
+    prompt: Annotated[str, Field(description="What to draw, in a few words: 'a red potion'. 1 to 500 characters.")] = "",
     name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the prompt if left out.")] = None,
     category: CategoryArgument = "item",
     size: Annotated[
@@ -79,6 +80,10 @@ async def generate_sprite(
     model: Annotated[
         str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
     ] = None,
+    replay: Annotated[
+        str | None,
+        Field(description="Make this again from its recipe: an asset's id, 'id@version' or a PNG's path; leave the rest out."),
+    ] = None,
     wait_s: WaitArgument = 45,
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
@@ -88,11 +93,18 @@ async def generate_sprite(
     """Draw a pixel-art sprite from a prompt and write it into the Bevy project's assets/, where a running game reloads it.
 
     Gives exactly the asked size, at most `colors` colours and binary alpha, checked; a 'tile' is drawn to fit its own edges.
-    Answers with path, seed and a preview.
+    Answers with path, seed and a preview. With `replay` it draws an asset or a PNG again and says whether it is the same.
     The same name again becomes the asset's next version. To see a sprite later use view_asset.
     """
     bevy = project_of(services, project)
     check_wait(wait_s)
+    if replay is not None:
+        drawing = {
+            "prompt": prompt or None, "name": name, "size": size, "colors": colors, "palette": palette,
+            "transparent": transparent, "negative_prompt": negative_prompt or None, "seed": seed, "steps": steps,
+            "guidance": guidance, "model": model,
+        }  # fmt: skip
+        return await run_replay(services, bevy, replay, reference, beside=drawing, wait_s=wait_s, on_progress=ctx.report_progress)
     try:
         settings = await asyncio.to_thread(settings_of, bevy)
         palette = palette_or_default(palette, settings)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dgx_pixels.tools.answers import AssetAnswer, JobResult, TilesetAnswer
+    from dgx_pixels.tools.answers import AssetAnswer, JobResult, ReplayAnswer, TilesetAnswer
 
 
 def after(result: JobResult) -> str:
     """One sentence or two on what to do with what a job made."""
     first = result.assets[0]
+    if result.replay is not None:
+        return _of_replay(first, result.replay)
     failed = sorted({name for a in result.assets for name, check in a.checks.items() if check.blocks and not check.ok})
     if failed:
         other = "another seed or prompt" if result.pixelized is None else "another size, colors, palette or canvas"
@@ -31,6 +33,15 @@ def after(result: JobResult) -> str:
         return f"{edits_kept(result.assets)}{seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
     look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
     return f"{hint}{edits_kept(result.assets)}{seen_in_game(result.assets)}{look}"
+
+
+def _of_replay(asset: AssetAnswer, replay: ReplayAnswer) -> str:
+    put = f'To have it in the game, call publish_asset(asset="{asset.id}", version={asset.version}).'
+    if replay.identical:
+        return f"It is the same, byte for byte. {put}"
+    same = "The pixels are the same, the file is not" if replay.same_pixels else "It came out otherwise"
+    unknown = "Nothing that the recipe names differs, so the machine computes otherwise, or the file was saved anew."
+    return f"{same}. {' '.join(replay.differences[:6]) or unknown} It is kept as version {asset.version}. {put}"
 
 
 def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:

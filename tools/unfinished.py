@@ -11,6 +11,8 @@ from dgx_pixels.bevy.project import ProjectError, open_project
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.pixelize_job import pixelize_job
 from dgx_pixels.tools.pixelize_request import PixelizeRequest
+from dgx_pixels.tools.replay import ReplayRequest
+from dgx_pixels.tools.replay_job import replay_job
 from dgx_pixels.tools.sprite_job import sprite_job
 from dgx_pixels.tools.sprite_request import SpriteRequest
 from dgx_pixels.tools.tileset_job import tileset_job
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from dgx_pixels.tools.jobs import Again, Report, Work
     from dgx_pixels.tools.services import Services
 
-R = TypeVar("R", SpriteRequest, PixelizeRequest, TilesetRequest)
+R = TypeVar("R", SpriteRequest, PixelizeRequest, TilesetRequest, ReplayRequest)
 
 
 def works(services: Services) -> Mapping[str, Again]:
@@ -49,7 +51,13 @@ def works(services: Services) -> Mapping[str, Again]:
 
         return work
 
-    return {"sprite": sprite, "pixelize": pixelize, "tileset": tileset}
+    def replay(job: JobRecord) -> Work:
+        async def work(report: Report) -> JobResult:
+            return await replay_job(services, _read(ReplayRequest, job), _project(job), report)
+
+        return work
+
+    return {"sprite": sprite, "pixelize": pixelize, "tileset": tileset, "replay": replay}
 
 
 def _read(kind: type[R], job: JobRecord) -> R:
