@@ -100,6 +100,18 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.init_command import run_init, run_publish
 
         return (run_init if arguments.command == "init" else run_publish)(settings, arguments)
+    if arguments.command == "assets":
+        from dgx_pixels.server.assets_command import run_assets
+
+        return run_assets(settings, arguments)
+    if arguments.command == "replay":
+        from dgx_pixels.server.replay_command import run_replay
+
+        return run_replay(settings, arguments)
+    if arguments.command == "credits":
+        from dgx_pixels.server.credits_command import run_credits
+
+        return run_credits(settings, arguments)
     if arguments.command == "bench":
         from dgx_pixels.server.bench_command import run_bench
 

@@ -6,6 +6,8 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
+from dgx_pixels.server.library_options import assets_options, credits_options, replay_options
+
 _PALETTE = "a bundled palette's name, '#1a1c2c,#5d275d,...', a .hex, .gpl, .pal or PNG file, or 'project'"
 
 
@@ -49,12 +51,18 @@ def parser() -> argparse.ArgumentParser:
     publish.add_argument("asset", help="its id, or its path below assets/: sprites/item_red_potion.png")
     publish.add_argument("--version", type=int, help="which version; the newest if left out")
     publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
+    replay = commands.add_parser("replay", help="make a picture again from its recipe, and say whether it is the same")
+    replay_options(replay)
+    assets = commands.add_parser("assets", help="find, tag, import and collect what the library holds")
+    assets_options(assets)
+    credits_ = commands.add_parser("credits", help="what the game's pictures were made with, for its credits and for stores")
+    credits_options(credits_)
     bench = commands.add_parser("bench", help="measure sprites on this machine, and write a report with a contact sheet")
     _bench_options(bench)
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for command in (sprite, pixelize, tileset, init, publish, models, bench, doctor):
+    for command in (sprite, pixelize, tileset, init, publish, models, replay, assets, credits_, bench, doctor):
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    for command in (serve, stdio, sprite, pixelize, tileset, init, publish, models, bench, doctor):
+    for command in (serve, stdio, sprite, pixelize, tileset, init, publish, models, replay, assets, credits_, bench, doctor):
         command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
         command.add_argument(
             "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"

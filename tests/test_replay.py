@@ -164,54 +164,52 @@ PIXELIZE: dict[str, Any] = {"kind": "pixelize", "options": OPTIONS, "matting": F
 DEEP = "[" * 60_000
 
 
-@pytest.mark.parametrize(
-    ("recipe", "says"),
-    [
-        ("{", "no JSON"),
-        (DEEP, "no JSON"),
-        ("[]", "kind is 'None'"),
-        ('{"kind": "x\'; DROP TABLE assets; --"}', "only sprite, tileset, pixelize"),
-        ('{"kind": ["sprite"]}', "only sprite, tileset, pixelize"),
-        ('{"kind": "edited"}', "edited by hand"),
-        (SPRITE | {"width": 10**9}, "not one of"),
-        (SPRITE | {"width": "32"}, "width cannot be read"),
-        (SPRITE | {"width": 10**40}, "recipe"),
-        (SPRITE | {"colors": 10**9}, "colors cannot be read"),
-        (SPRITE | {"seed": -1}, "seed cannot be read"),
-        (SPRITE | {"prompt": "x" * 501}, "prompt cannot be read"),
-        (SPRITE | {"prompt": "\ud800"}, "recipe"),
-        (SPRITE | {"prompt": {"a": 1}}, "prompt cannot be read"),
-        (SPRITE | {"batch": 3}, "batch is none of"),
-        (SPRITE | {"strength": float("nan")}, "recipe"),
-        (SPRITE | {"palette": [[0, 0, 300]]}, "palette.0.2 cannot be read"),
-        (SPRITE | {"palette": [[0, 0, 0]] * 300}, "palette cannot be read"),
-        (SPRITE | {"schedule": SPRITE["schedule"] | {"steps": 10**9}}, "steps cannot be read"),
-        (SPRITE | {"schedule": SPRITE["schedule"] | {"sampler": "ays"}}, "its sampler has 10"),
-        (SPRITE | {"schedule": SPRITE["schedule"] | {"sampler": "os.system"}}, "sampler cannot be read"),
-        (SPRITE | {"model": "../../etc/passwd"}, "There is no model"),
-        (SPRITE | {"model": "tiny-sdxl+gone:1.0"}, "There is no LoRA 'gone'"),
-        (SPRITE | {"model": "'; DROP TABLE assets; --"}, "There is no model"),
-        (SPRITE | {"reference_sha256": "0" * 64}, "does not say which picture"),
-        (SPRITE | {"reference_sha256": "0" * 64, "source_sha256": "../../x"}, "source_sha256 is no SHA-256"),
-        (SPRITE | {"reference_sha256": "0" * 64, "source_sha256": "0" * 64}, "not in the library"),
-        (TILES | {"terrains": ["a"] * 65}, "terrains cannot be read"),
-        (TILES | {"tile_size": 10**6}, "tile_size is"),
-        (TILES | {"layout": "exec"}, "kind 'exec'"),
-        (TILES | {"pairs": [[5, 0]]}, "pairs name terrains"),
-        (PIXELIZE, "not in the library"),
-        (PIXELIZE | {"source_sha256": None}, "recipe"),
-        ({k: v for k, v in SPRITE.items() if k != "seed"}, "seed cannot be read"),
-    ],
-)
-async def test_a_hostile_recipe_is_refused(
-    server: FastMCP[Any], settings: Settings, recipe: str | dict[str, Any], says: str
-) -> None:
+HOSTILE: list[tuple[str | dict[str, Any], str]] = [
+    ("{", "no JSON"),
+    (DEEP, "no JSON"),
+    ("[]", "kind is 'None'"),
+    ('{"kind": "x\'; DROP TABLE assets; --"}', "only sprite, tileset, pixelize"),
+    ('{"kind": ["sprite"]}', "only sprite, tileset, pixelize"),
+    ('{"kind": "edited"}', "edited by hand"),
+    (SPRITE | {"width": 10**9}, "not one of"),
+    (SPRITE | {"width": "32"}, "width cannot be read"),
+    (SPRITE | {"width": 10**40}, "recipe"),
+    (SPRITE | {"colors": 10**9}, "colors cannot be read"),
+    (SPRITE | {"seed": -1}, "seed cannot be read"),
+    (SPRITE | {"prompt": "x" * 501}, "prompt cannot be read"),
+    (SPRITE | {"prompt": "\ud800"}, "recipe"),
+    (SPRITE | {"prompt": {"a": 1}}, "prompt cannot be read"),
+    (SPRITE | {"batch": 3}, "batch is none of"),
+    (SPRITE | {"strength": float("nan")}, "recipe"),
+    (SPRITE | {"palette": [[0, 0, 300]]}, "palette.0.2 cannot be read"),
+    (SPRITE | {"palette": [[0, 0, 0]] * 300}, "palette cannot be read"),
+    (SPRITE | {"schedule": SPRITE["schedule"] | {"steps": 10**9}}, "steps cannot be read"),
+    (SPRITE | {"schedule": SPRITE["schedule"] | {"sampler": "ays"}}, "its sampler has 10"),
+    (SPRITE | {"schedule": SPRITE["schedule"] | {"sampler": "os.system"}}, "sampler cannot be read"),
+    (SPRITE | {"model": "../../etc/passwd"}, "There is no model"),
+    (SPRITE | {"model": "tiny-sdxl+gone:1.0"}, "There is no LoRA 'gone'"),
+    (SPRITE | {"model": "'; DROP TABLE assets; --"}, "There is no model"),
+    (SPRITE | {"reference_sha256": "0" * 64}, "does not say which picture"),
+    (SPRITE | {"reference_sha256": "0" * 64, "source_sha256": "../../x"}, "source_sha256 is no SHA-256"),
+    (SPRITE | {"reference_sha256": "0" * 64, "source_sha256": "0" * 64}, "not in the library"),
+    (TILES | {"terrains": ["a"] * 65}, "terrains cannot be read"),
+    (TILES | {"tile_size": 10**6}, "tile_size is"),
+    (TILES | {"layout": "exec"}, "kind 'exec'"),
+    (TILES | {"pairs": [[5, 0]]}, "pairs name terrains"),
+    (PIXELIZE, "not in the library"),
+    (PIXELIZE | {"source_sha256": None}, "recipe"),
+    ({k: v for k, v in SPRITE.items() if k != "seed"}, "seed cannot be read"),
+]
+
+
+async def test_a_hostile_recipe_is_refused(server: FastMCP[Any], settings: Settings) -> None:
     """Values of wrong types and sizes, paths, SQL and depth: one sentence, nothing kept, and the library answers on."""
-    text = recipe if isinstance(recipe, str) else json.dumps(recipe)
     async with Client(server) as client:
-        said = await refused(client, replay=uri(with_recipe(file_of(blocks(1), "PNG"), text)))
-        assert says in said
-        assert len(said) < 500
+        for recipe, says in HOSTILE:
+            text = recipe if isinstance(recipe, str) else json.dumps(recipe)
+            said = await refused(client, replay=uri(with_recipe(file_of(blocks(1), "PNG"), text)))
+            assert says in said, text[:200]
+            assert len(said) < 500
         listed = (await client.call_tool("list_assets", {})).structured_content
     assert listed is not None
     assert listed["assets"] == []
@@ -239,7 +237,8 @@ async def test_fifty_assets_of_every_kind_are_replayed_byte_for_byte(
         for i in range(6):
             prompt = ("a red potion", "a green slime", "a knight", "a wooden crate", "a gold coin", "a purple gem")[i]
             made += (await call(client, "generate_sprite", prompt=prompt, steps=3, variants=(1, 3, 2)[i % 3]))["assets"]
-            made += (await call(client, "generate_sprite", prompt=prompt, steps=2, seed=i,                                 name=f"sized_{i}", palette=("pico-8", None)[i % 2]))["assets"]  # fmt: skip
+            made += (await call(client, "generate_sprite", prompt=prompt, steps=2, seed=i, name=f"locked_{i}",
+                                palette=("pico-8", None)[i % 2]))["assets"]  # fmt: skip
             made += (await call(client, "generate_sprite", prompt=f"{prompt} again", steps=3, reference=made[0]["id"],
                                 strength=0.3 + i / 10, profile=("draft", "best")[i % 2]))["assets"]  # fmt: skip
             made += (await call(client, "generate_sprite", prompt=("grass", "sand", "water")[i % 3], category="tile", steps=3,

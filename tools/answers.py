@@ -149,12 +149,15 @@ class AssetSummary(Answer):
     colors: int
     seed: int
     published: bool
+    tags: list[str]
 
 
 class AssetList(Answer):
     """Assets, newest first."""
 
     assets: list[AssetSummary]
+    total: int = Field(description="how many there are on all pages")
+    cursor: str | None = Field(description="asks for the next page; null on the last one")
 
 
 class PublishAnswer(Answer):
