@@ -124,7 +124,7 @@ def _text(catalogue: Catalogue, game: str, pictures: Sequence[_Picture]) -> str:
     ]
     return "\n".join([
         f"# Credits of the pictures of {game}", "",
-        f"Made with DGX-Pixels {version('dgx-pixels')} (MIT). {len(pictures)} pictures are published in the game.", "",
+        f"Made with DGX-Pixels {version('dgx-pixels')} (Apache-2.0). It has published {len(pictures)} pictures in the game.", "",
         "## Models and data", "",
         *(["| what | licence | SHA-256 of its weights | learnt from | pictures |", "|---|---|---|---|---|", *rows] if rows
           else ["No picture was made by a model."]), "",
