@@ -69,6 +69,8 @@ class Collector:
             await self._store.db.execute("DELETE FROM recipes WHERE id NOT IN (SELECT recipe_id FROM versions)")
         for file in (file for g in garbage for file in self._files(g.id, g.version)):
             file.unlink(missing_ok=True)
+        for asset_id in {g.id for g in garbage}:
+            self._store.changes.tell("asset", asset_id)
         return garbage
 
     def _files(self, asset_id: str, version: int) -> list[Path]:

@@ -54,7 +54,7 @@ class ContenderAnswer(Measured):
     """How a contender did."""
 
     contender: str
-    is_base: bool = Field(description="a base model without LoRAs, which the others are held against")
+    is_base: bool = Field(description="the base model without LoRAs, which the others are held against")
     pictures: int
     wins: int = Field(description="rounds it won")
 

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.pixels.labelled_sheet import Group, labelled_sheet
-from dgx_pixels.pixels.sprite import decode_png, without_recipe
+from dgx_pixels.pixels.png_text import without_text
+from dgx_pixels.pixels.sprite import decode_png
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dgx_pixels.library.comparison_records import Comparison, Round
     from dgx_pixels.library.comparisons import Comparisons
+
+
+def picture_uri(comparison_id: str, round_number: int, label: str) -> str:
+    """The address of a picture, as resources have it."""
+    return f"pixels://comparisons/{comparison_id}/{round_number}/{label}"
 
 
 async def picture(comparisons: Comparisons, comparison_id: str, round_number: int, label: str) -> bytes:
@@ -32,21 +38,17 @@ async def picture(comparisons: Comparisons, comparison_id: str, round_number: in
             f"There is no picture {label[:20]!r} of round {round_number} in the comparison {comparison_id}: "
             f"its rounds so far are {drawn}, each with labels from A."
         )
-    return png if found.named else await asyncio.to_thread(without_recipe, png)
+    return png if found.named else without_text(png)
 
 
 async def all_pictures(comparisons: Comparisons, comparison_id: str) -> dict[str, bytes]:
-    """Every picture that may be shown, without recipes, by "ROUND/LABEL". Raises LibraryError if there is no such comparison."""
+    """Every picture that may be shown, without recipes, by its URI. Raises LibraryError if there is no such comparison."""
     found, pngs = await comparisons.get(comparison_id), await comparisons.pngs(comparison_id)
-
-    def stripped() -> dict[str, bytes]:
-        return {
-            f"{r.number}/{label}": without_recipe(pngs[r.number, place])
-            for r in found.complete
-            for label, place in r.labels.items()
-        }
-
-    return await asyncio.to_thread(stripped)
+    return {
+        picture_uri(found.id, r.number, label): without_text(pngs[r.number, place])
+        for r in found.complete
+        for label, place in r.labels.items()
+    }
 
 
 async def sheet(comparisons: Comparisons, comparison_id: str) -> bytes:

@@ -102,6 +102,8 @@ class Comparison:
     """Of its job."""
     contenders: tuple[str, ...]
     rounds: tuple[Round, ...]
+    base: int | None
+    """The place of the base model without LoRAs, which the others are held against."""
     note: str
     """What to know of its contenders, without their names."""
 

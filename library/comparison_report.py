@@ -16,6 +16,7 @@ from dgx_pixels.library.comparison_answer import (
     Standing,
     VoteTold,
 )
+from dgx_pixels.library.comparison_pictures import picture_uri
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.ranking import Ballot, bradley_terry, count, judge, sentence
 from dgx_pixels.pixels.png_text import recipe_in
@@ -36,21 +37,17 @@ async def told(comparisons: Comparisons, comparison_id: str) -> ComparisonAnswer
     ballots = await comparisons.ballots(found.project) if found.named else []
     return ComparisonAnswer(
         id=found.id, blind=found.blind, open=bool(found.unvoted) or (found.under_way and not found.revealed),
-        planned=len(found.rounds), rounds=[_round(found, r) for r in found.complete], sheet=f"{_uri(found)}/sheet",
+        planned=len(found.rounds), rounds=[_round(found, r) for r in found.complete], sheet=f"pixels://comparisons/{found.id}/sheet",
         page=str(page) if page.is_file() else None, contenders=_contenders(found) if found.named else None,
         standing=_standing(found, ballots) if found.named else None, note=found.note, next=_next(found),
     )  # fmt: skip
-
-
-def _uri(found: Comparison) -> str:
-    return f"pixels://comparisons/{found.id}"
 
 
 def _round(found: Comparison, r: Round) -> RoundAnswer:
     revealed = {label: _cell(found, r, place) for label, place in r.labels.items()} if found.named else None
     return RoundAnswer(
         round=r.number, prompt=r.prompt, kind=r.kind, seed_index=r.seed_index, labels=[*r.labels],
-        images={label: f"{_uri(found)}/{r.number}/{label}" for label in r.labels},
+        images={label: picture_uri(found.id, r.number, label) for label in r.labels},
         vote=None if r.vote is None else VoteTold(winner=_winner(r, r.vote), note=r.vote.note), revealed=revealed,
     )  # fmt: skip
 
@@ -77,7 +74,7 @@ def _contenders(found: Comparison) -> list[ContenderAnswer]:
         cells = [r.cells[place] for r in found.rounds if place in r.cells]
         won = sum(r.vote is not None and r.vote.winner == place for r in found.rounds)
         answers.append(ContenderAnswer(
-            contender=contender, is_base=is_base(contender), pictures=len(cells), wins=won,
+            contender=contender, is_base=place == found.base, pictures=len(cells), wins=won,
             seconds=round(median(c.seconds for c in cells), _DIGITS) if cells else 0.0,
             memory_bytes=max((c.memory for c in cells if c.memory is not None), default=None), **_means(cells),
         ))  # fmt: skip
@@ -89,11 +86,6 @@ def _means(cells: Sequence[Cell]) -> dict[str, float | None]:
     names = {name: None for cell in cells for name in cell.measures}
     values = {name: [v for c in cells if (v := c.measures.get(name)) is not None] for name in names}
     return _rounded({name: fmean(v) if v else None for name, v in values.items()})
-
-
-def is_base(contender: str) -> bool:
-    """Whether a contender is a base model without LoRAs."""
-    return "+" not in contender
 
 
 def _standing(found: Comparison, project: Sequence[Ballot]) -> Standing:
@@ -116,7 +108,7 @@ def _standing(found: Comparison, project: Sequence[Ballot]) -> Standing:
 
 def _pairs(found: Comparison, ballots: Sequence[Ballot], kind: str | None) -> list[PairAnswer]:
     """Every contender against the base, or, where there is none, against the first."""
-    against = next((c for c in found.contenders if is_base(c)), found.contenders[0])
+    against = found.contenders[found.base or 0]
     counted = [ballot for ballot in ballots if kind in (None, ballot.kind)]
     return [_pair(counted, contender, against, kind) for contender in found.contenders if contender != against]
 
@@ -143,7 +135,8 @@ def _next(found: Comparison) -> str:
         return (
             f"Look at the sheet, then call record_vote(comparison_id={found.id!r}, round={first}, winner=...) for each of "
             f"{len(found.unvoted)} rounds: the user's choice or yours, a label, 'tie' or 'neither'. "
-            + ("Who is who is told after the last vote, or with reveal=true." if found.blind else "")
+            + ("Who is who is told after the last vote, or with reveal=true. " if found.blind else "")
+            + (f"More rounds are being drawn: get_job(job_id={found.id!r})." if found.under_way else "")
         ).rstrip()
     if found.under_way and not found.revealed:
         return f"All rounds so far are voted on: call get_job with job_id {found.id!r} to wait for more."

@@ -34,7 +34,7 @@ class Comparisons:
 
     async def begin(
         self, comparison_id: str, project: str, contenders: Sequence[str], rounds: Sequence[PlannedRound], *, blind: bool,
-        note: str = "",
+        base: int | None = None, note: str = "",
     ) -> None:  # fmt: skip
         """Keep a new comparison, labels shuffled for each round if it is blind; one that was begun before stays as it is."""
         places = list(range(len(contenders)))
@@ -49,7 +49,7 @@ class Comparisons:
             if await self._rows("SELECT 1 FROM comparisons WHERE id = ?", comparison_id):
                 return
             await db.execute(
-                "INSERT INTO comparisons VALUES (?, ?, ?, 0, ?, ?)", (comparison_id, project, blind, note, time.time())
+                "INSERT INTO comparisons VALUES (?, ?, ?, 0, ?, ?, ?)", (comparison_id, project, blind, base, note, time.time())
             )
             await db.executemany(
                 "INSERT INTO comparison_contenders VALUES (?, ?, ?, '')",
@@ -87,7 +87,8 @@ class Comparisons:
             )
             return Comparison(
                 row["id"], row["project"], bool(row["blind"]), bool(row["revealed"]), row["status"] or "done",
-                tuple(c["contender"] for c in contenders), await self._rounds(comparison_id), row["note"],
+                tuple(c["contender"] for c in contenders), await self._rounds(comparison_id), row["base"],
+                row["note"],
             )  # fmt: skip
         return None
 

@@ -59,6 +59,16 @@ CREATE TABLE kept (                 -- what a job has made already: it is not ma
     FOREIGN KEY (asset_id, version) REFERENCES versions (asset_id, version)
 ) STRICT;
 """
+_KEYS = """
+CREATE TABLE keys (                 -- what was asked for under an idempotency key: it is not begun a second time
+    project TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    job_id TEXT NOT NULL REFERENCES jobs (id),
+    asked TEXT NOT NULL,            -- SHA-256 of the arguments
+    PRIMARY KEY (project, kind, key)
+) STRICT;
+"""
 _SEARCH = """
 ALTER TABLE versions ADD COLUMN palette TEXT;  -- JSON list of '#rrggbb' in use; NULL if it is not known
 CREATE INDEX versions_by_sha256 ON versions (sha256);
@@ -106,6 +116,7 @@ CREATE TABLE comparisons (
     project TEXT NOT NULL,
     blind INTEGER NOT NULL,
     revealed INTEGER NOT NULL,      -- whether voting has ended
+    base INTEGER,                   -- the place of the base model without LoRAs, which the others are held against
     note TEXT NOT NULL,
     created REAL NOT NULL
 ) STRICT;
@@ -148,7 +159,23 @@ CREATE TABLE comparison_votes (
     FOREIGN KEY (comparison_id, round) REFERENCES comparison_rounds (comparison_id, round)
 ) STRICT;
 """
-_MIGRATIONS = (_TABLES, _RERUNS, _COMPARISONS, _SEARCH)
+_PROMOTIONS = """
+CREATE TABLE promotions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,          -- absolute path of the Bevy project
+    contender TEXT NOT NULL,        -- what became its default
+    before TEXT,                    -- what its settings said until then; NULL: nothing
+    against TEXT NOT NULL,          -- the contender that drew until then, and that the votes are against
+    wins INTEGER NOT NULL,
+    losses INTEGER NOT NULL,
+    ties INTEGER NOT NULL,
+    neither INTEGER NOT NULL,
+    forced INTEGER NOT NULL,        -- whether it was promoted although the votes did not say so
+    created REAL NOT NULL,
+    undone REAL                     -- when it was rolled back; NULL: it was not
+) STRICT;
+"""
+_MIGRATIONS = (_TABLES, _RERUNS, _KEYS, _COMPARISONS, _SEARCH, _PROMOTIONS)
 """Each leads from the schema version that is its place here to the next one."""
 
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.library.records import JobRecord
+from dgx_pixels.library.records import JobRecord, KeyedJob
 
 if TYPE_CHECKING:
     from dgx_pixels.library.owner import Owner
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 _UNFINISHED = ("queued", "running")
 """A paused job waits for whoever paused it: nobody need work on it, and none takes it over."""
-_COLUMNS = "SELECT id, kind, project, request, status, result, error, owner, attempts FROM jobs"
+_COLUMNS = "SELECT id, kind, project, request, status, result, error, owner, attempts, created, updated FROM jobs"
+
+PROGRESSED = "attempts = min(attempts, 1)"
+"""What a job's row is set to when it has got further since it was begun."""
 
 
 class Jobs:
-    """The table of jobs."""
+    """The tables of jobs and of the keys they were asked for under."""
 
     def __init__(self, store: Store, owner: Owner) -> None:
         self._store = store
@@ -27,10 +30,25 @@ class Jobs:
 
     async def create(self, job_id: str, kind: str, project: str, request: str) -> None:
         """Keep a new job, queued, as ours."""
+        async with self._store.transaction():
+            await self._insert(job_id, kind, project, request)
+        self._store.changes.tell("job", job_id)
+
+    async def create_once(self, job_id: str, kind: str, project: str, request: str, key: str, asked: str) -> KeyedJob | None:
+        """Keep a new job under a key of this project and kind; if the key has one, keep nothing, and answer with that."""
+        async with self._store.transaction():
+            query = "SELECT job_id, asked FROM keys WHERE project = ? AND kind = ? AND key = ?"
+            for row in await self._store.db.execute_fetchall(query, (project, kind, key)):
+                return KeyedJob(**dict(row))
+            await self._insert(job_id, kind, project, request)
+            await self._store.db.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", (project, kind, key, job_id, asked))
+        self._store.changes.tell("job", job_id)
+        return None
+
+    async def _insert(self, job_id: str, kind: str, project: str, request: str) -> None:
         now = time.time()
         values = (job_id, kind, project, request, "queued", None, None, self._owner.id, now, now, 0)
-        async with self._store.transaction():
-            await self._store.db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        await self._store.db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     async def begin(self, job_id: str) -> None:
         """Keep that the work on a job begins, once more."""
@@ -40,16 +58,26 @@ class Jobs:
         """Keep that a job of ours is to be done by another process; if it was begun, that does not count."""
         await self._change(job_id, f"status = 'queued', attempts = attempts - {int(begun)}")
 
-    async def take(self, job: JobRecord) -> bool:
-        """Make a job ours, queued again; answers whether it was still as `job` says: another process may have been faster."""
-        change = "status = 'queued', owner = ?, result = NULL, error = NULL"
-        return await self._change(job.id, change, self._owner.id, still=job)
+    async def take(self, job: JobRecord, request: str | None = None, *, afresh: bool = False) -> bool:
+        """Make a job ours, queued again; answers whether it was still as `job` says: another process may have been faster.
+
+        With a new request, if one is given; `afresh` forgets how often it was begun.
+        """
+        change = "status = 'queued', owner = ?, request = ?, result = NULL, error = NULL" + (", attempts = 0" if afresh else "")
+        return await self._change(job.id, change, self._owner.id, request if request is not None else job.request, still=job)
+
+    async def progressed(self, job_id: str) -> None:
+        """Keep that a job has got further than it was when it was begun: the times before do not count against it."""
+        await self._change(job_id, PROGRESSED)
 
     async def _change(self, job_id: str, change: str, *values: str, still: JobRecord | None = None) -> bool:
         condition, state = ("", ()) if still is None else ("AND status = ? AND owner = ?", (still.status, still.owner))
         query = f"UPDATE jobs SET {change}, updated = ? WHERE id = ? {condition}"
         async with self._store.transaction(), self._store.db.execute(query, (*values, time.time(), job_id, *state)) as cursor:
-            return cursor.rowcount == 1
+            changed = cursor.rowcount == 1
+        if changed:
+            self._store.changes.tell("job", job_id)
+        return changed
 
     async def set(self, job_id: str, status: JobStatus, *, result: str | None = None, error: str | None = None) -> None:
         """Keep what became of a job."""
@@ -58,6 +86,7 @@ class Jobs:
                 "UPDATE jobs SET status = ?, result = ?, error = ?, updated = ? WHERE id = ?",
                 (status, result, error, time.time(), job_id),
             )
+        self._store.changes.tell("job", job_id)
 
     def is_worked_on(self, job: JobRecord) -> bool:
         """Whether some process, this one or another, works on a job that has not ended."""
@@ -79,8 +108,27 @@ class Jobs:
             raise LibraryError(f"There is no job {job_id!r}: use the job_id that the generating tool answered with.")
         return found
 
+    async def ids(self, prefix: str, most: int, kind: str | None = None) -> list[str]:
+        """The ids of jobs, of one kind or of all, that begin with `prefix`, newest first."""
+        query = "SELECT id FROM jobs WHERE substr(id, 1, ?) = ? AND kind = ifnull(?, kind) ORDER BY created DESC LIMIT ?"
+        rows = await self._store.db.execute_fetchall(query, (len(prefix), prefix, kind, most))
+        return [str(row["id"]) for row in rows]
+
+    async def counts(self) -> dict[str, int]:
+        """How many jobs there are of each state that is not an end: queued, running, paused."""
+        query = "SELECT status, count(*) AS n FROM jobs WHERE status IN (?, ?, ?) GROUP BY status"
+        rows = await self._store.db.execute_fetchall(query, (*_UNFINISHED, "paused"))
+        return dict.fromkeys((*_UNFINISHED, "paused"), 0) | {row["status"]: row["n"] for row in rows}
+
     async def left(self) -> list[JobRecord]:
         """Jobs that have not ended, and that nobody works on, oldest first."""
         query = f"{_COLUMNS} WHERE status IN (?, ?) ORDER BY created"
         jobs = [JobRecord(**dict(row)) for row in await self._store.db.execute_fetchall(query, _UNFINISHED)]
         return [job for job in jobs if self.is_left(job)]
+
+    async def recent(self, limit: int, project: str | None = None) -> list[JobRecord]:
+        """The newest jobs, of one project or of all for None: first those that have not ended, then the others, newest first."""
+        only, values = ("", []) if project is None else ("WHERE project = ?", [project])
+        query = f"{_COLUMNS} {only} ORDER BY status NOT IN (?, ?, 'paused'), created DESC LIMIT ?"
+        found = await self._store.db.execute_fetchall(query, (*values, *_UNFINISHED, limit))
+        return [JobRecord(**dict(row)) for row in found]

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Self
 from dgx_pixels.library.collect import Collector
 from dgx_pixels.library.comparisons import Comparisons
 from dgx_pixels.library.database import LibraryError, connect
-from dgx_pixels.library.jobs import Jobs
+from dgx_pixels.library.jobs import PROGRESSED, Jobs
 from dgx_pixels.library.owner import Owner
+from dgx_pixels.library.promotions import Promotions
 from dgx_pixels.library.records import AssetVersion, NewVersion, Place
 from dgx_pixels.library.search import Search
 from dgx_pixels.library.store import Store
@@ -42,10 +43,12 @@ class Library:
         self._store = store
         self._owner = Owner(home)
         self.jobs = Jobs(store, self._owner)
+        self.changes = store.changes
         self.search = Search(store)
         self.tags = Tags(store, self.search)
         self.garbage = Collector(store, home / "assets")
         self.comparisons = Comparisons(store)
+        self.promotions = Promotions(store)
 
     @classmethod
     async def open(cls, home: Path) -> Self:
@@ -100,6 +103,7 @@ class Library:
                 (asset_id, version, recipe_id, digest, new.width, new.height, new.colors, new.seed, time.time(), _palette(new)),
             )
             await self._note(new, asset_id, version)
+        self.changes.tell("asset", asset_id)
         return await self.version(asset_id, version)
 
     async def _note(self, new: NewVersion, asset_id: str, version: int) -> None:
@@ -108,6 +112,7 @@ class Library:
             await self._store.db.execute(
                 "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", (new.job, new.path, asset_id, version)
             )
+            await self._store.db.execute(f"UPDATE jobs SET {PROGRESSED} WHERE id = ?", (new.job,))
         await self._store.db.executemany(
             "INSERT OR IGNORE INTO parents VALUES (?, ?, ?, ?)", [(asset_id, version, *parent) for parent in new.parents]
         )
@@ -186,6 +191,11 @@ class Library:
         query = f"{SELECT_VERSIONS} WHERE {IS_NEWEST} {only} ORDER BY v.created DESC, a.id DESC LIMIT ?"
         return await self._rows(query, *([] if project is None else [project]), limit)
 
+    async def ids(self, prefix: str, most: int) -> list[str]:
+        """The ids of assets that begin with `prefix`, newest first."""
+        query = "SELECT id FROM assets WHERE substr(id, 1, ?) = ? ORDER BY created DESC LIMIT ?"
+        return [str(row["id"]) for row in await self._store.db.execute_fetchall(query, (len(prefix), prefix, most))]
+
     async def history(self, asset_id: str) -> list[AssetVersion]:
         """All versions of an asset that the library still has, the newest first. Raises LibraryError if there is none."""
         await self.version(asset_id)
@@ -222,6 +232,8 @@ class Library:
         async with self._store.transaction():
             await self._store.db.executemany(placed, rows)
             await self._store.db.executemany(marked, rows)
+        for asset_id in {str(row["asset"]) for row in rows}:
+            self.changes.tell("asset", asset_id)
 
 
 def _palette(new: NewVersion) -> str | None:

@@ -84,7 +84,7 @@ def wilson(wins: int, n: int) -> tuple[float, float]:
     rate, z2 = wins / n, _Z * _Z
     middle = (rate + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, min(middle - half, rate)), min(1.0, max(middle + half, rate))  # the last bits of a rate of 0 or 1
 
 
 def count(ballots: Iterable[Ballot], a: str, b: str) -> Tally:

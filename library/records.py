@@ -86,4 +86,16 @@ class JobRecord:
     owner: str
     """Which open library works on it."""
     attempts: int
-    """How often it was begun, without those that a closing server gave back."""
+    """How often it was begun since it last got further, without those that a closing server gave back."""
+    created: float
+    """Seconds since 1970."""
+    updated: float
+
+
+@dataclass(frozen=True)
+class KeyedJob:
+    """The job that was asked for under a key."""
+
+    job_id: str
+    asked: str
+    """Tells what was asked from anything else."""

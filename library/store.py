@@ -7,6 +7,7 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING
 
+from dgx_pixels.library.changes import Changes
 from dgx_pixels.library.database import LibraryError
 
 if TYPE_CHECKING:
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """An open database in folder `home`. Read with `db.execute_fetchall`, write inside `transaction()`."""
+    """An open database in folder `home`. Read with `db.execute_fetchall`, write inside `transaction()`, then tell `changes`."""
 
     def __init__(self, home: Path, db: aiosqlite.Connection) -> None:
         self.db = db
+        self.changes = Changes()
         self.home = home
         self._writing = asyncio.Lock()  # one transaction at a time on the one connection
 

@@ -51,7 +51,7 @@ class Catalogue:
         """
         self.folder = models_folder
         self.digests = Digests(models_folder.parent / "sha256.json")
-        self._hf_cache = hf_cache
+        self.hf_cache = hf_cache
 
     def bases(self) -> list[BaseModel]:
         """All base models: the embedded one, then those of `checkpoints/` by name, then whole ones of the cache."""
@@ -101,9 +101,9 @@ class Catalogue:
         return _named(self.loras(), lora, "LoRA", self.folder / "loras")
 
     def _cached(self, kind: type[Entry]) -> list[Entry]:
-        if self._hf_cache is None or not self._hf_cache.is_dir():
+        if self.hf_cache is None or not self.hf_cache.is_dir():
             return []
-        return [model for model in cached_models(self._hf_cache, self.digests) if isinstance(model, kind)]
+        return [model for model in cached_models(self.hf_cache, self.digests) if isinstance(model, kind)]
 
 
 def _lender(model: BaseModel, bases: Sequence[BaseModel]) -> BaseModel | None:

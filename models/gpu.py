@@ -1,8 +1,8 @@
 """The GPU thread: the one thread that owns the renderer, behind an asyncio face.
 
-Requests that can be drawn together are. A failure on the thread reaches the callers it belongs to. A caller that is cancelled
-leaves the queue, or the batch at its next step. The renderer is made on the thread, on its first use, so that starting a server
-never waits for torch.
+Requests that can be drawn together are, and those that somebody waits for come first. A failure on the thread reaches the
+callers it belongs to. A caller that is cancelled leaves the queue, or the batch at its next step. The renderer is made on the
+thread, on its first use, so that starting a server never waits for torch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from enum import IntEnum
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -31,6 +33,15 @@ Tell = Callable[[int, int, Preview], None]
 _LINGER_S = 0.01
 """How long the thread waits for requests that come together, before it draws the first of them alone."""
 _PREVIEW_EVERY_S = 0.25
+
+
+class Priority(IntEnum):
+    """Whose turn it is: the lower comes first."""
+
+    INTERACTIVE = 0
+    """Somebody waits for it."""
+    BATCH = 1
+    TRAINING = 2
 
 
 class WorkCancelledError(Exception):
@@ -84,6 +95,7 @@ class Watcher(Protocol):
 class _Item(Generic[R, P]):
     request: R
     watch: Callable[[int, int, NDArray[np.uint8] | None], None]
+    priority: Priority
     future: Future[P] = field(default_factory=Future)
     stop: threading.Event = field(default_factory=threading.Event)
     previewed: float = 0.0
@@ -93,14 +105,17 @@ class GpuThread(Generic[R, P]):
     """Draws on one thread, one batch after the other, with the engine that `make_engine` makes there.
 
     Use as an async context manager. Leaving it stops the running batch at its next step and drops what is queued. `on_lost` is
-    called on the thread with one sentence when the GPU is lost: nothing can be drawn after that.
+    called on the thread with one sentence when the GPU is lost: nothing can be drawn after that. `turn` is held while a batch is
+    drawn: a training in another process waits for it, see `Turn.for_drawing`.
     """
 
     def __init__(
-        self, make_engine: Callable[[], Engine[R, P]], on_lost: Callable[[str], None] = lambda _: None, max_waiting: int = 64
-    ) -> None:
+        self, make_engine: Callable[[], Engine[R, P]], on_lost: Callable[[str], None] = lambda _: None, max_waiting: int = 64,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:  # fmt: skip
         self._make_engine = make_engine
         self._on_lost = on_lost
+        self._turn = turn
         self._max_waiting = max_waiting
         self._engine: Engine[R, P] | None = None
         self._queue: deque[_Item[R, P]] = deque()
@@ -135,26 +150,28 @@ class GpuThread(Generic[R, P]):
         may_hang = self._engine is None or self._engine.can_hang
         return time.monotonic() - self._beat if self._running and may_hang else 0.0
 
-    async def draw(self, request: R, watch: Watcher | None = None) -> P:
-        """Draw one picture, together with others where that is possible; `watch` is told of its steps.
+    async def draw(self, request: R, watch: Watcher | None = None, priority: Priority = Priority.INTERACTIVE) -> P:
+        """Draw one picture, together with others of its priority where that is possible; `watch` is told of its steps.
 
-        Raises QueueFullError at once if too much is waiting, WorkCancelledError if the thread closes, and whatever the engine
-        raises or answers for this request.
+        What is being drawn is drawn to its end; then the best priority comes first, and of that the oldest.
+
+        Raises QueueFullError at once if somebody waits for it and too much of that kind is waiting, WorkCancelledError if the
+        thread closes, and whatever the engine raises or answers for this request.
         """
-        if self.waiting >= self._max_waiting:
-            raise QueueFullError(
-                f"{self.waiting} pieces of work are waiting for the GPU already: try again when some of them are done."
-            )
         loop = asyncio.get_running_loop()
 
         def tell(done: int, total: int, preview: NDArray[np.uint8] | None) -> None:
             if watch is not None:
                 loop.call_soon_threadsafe(watch, done, total, preview)
 
-        item: _Item[R, P] = _Item(request, tell)
+        item: _Item[R, P] = _Item(request, tell, priority)
         with self._changed:
             if self._closing:
                 raise WorkCancelledError("The server is closing: ask again when it is back.")
+            if priority is Priority.INTERACTIVE and (before := self._before()) >= self._max_waiting:
+                raise QueueFullError(
+                    f"{before} pieces of work are waiting for the GPU already: try again when some of them are done."
+                )
             self._queue.append(item)
             self._changed.notify_all()
         try:
@@ -179,10 +196,11 @@ class GpuThread(Generic[R, P]):
     def _drawn(self, requests: Sequence[R]) -> Sequence[P | Exception]:
         if self._engine is None:
             self._engine = self._make_engine()
-        return self._engine.draw(requests, self._tell)
+        with self._turn():
+            return self._engine.draw(requests, self._tell)
 
     def _take(self) -> list[_Item[R, P]] | None:
-        """Wait for requests, and take the oldest with those that can be drawn with it; None when closing."""
+        """Wait for requests, and take the next with those that can be drawn with it; None when closing."""
         with self._changed:
             while True:
                 self._forget_stopped()
@@ -191,19 +209,32 @@ class GpuThread(Generic[R, P]):
                 if self._queue:
                     break
                 self._changed.wait()
-            first = self._queue[0].request
             end = time.monotonic() + _LINGER_S
-            while self._like(first) < first.most and (left := end - time.monotonic()) > 0 and not self._closing:
+            while self._lacks(self._next()) and (left := end - time.monotonic()) > 0 and not self._closing:
                 self._changed.wait(left)
-            batch = [item for item in self._queue if item.request.key == first.key][: first.most]
+            batch = self._next()
             for item in batch:
                 self._queue.remove(item)
             batch = [item for item in batch if item.future.set_running_or_notify_cancel()]
             self._running, self._beat = batch, time.monotonic()
             return batch
 
-    def _like(self, first: R) -> int:
-        return sum(item.request.key == first.key for item in self._queue)
+    def _before(self) -> int:
+        """How much is queued or being drawn that somebody waits for. The rest is overtaken, and may be any number."""
+        return sum(item.priority is Priority.INTERACTIVE for item in (*self._queue, *self._running))
+
+    def _next(self) -> list[_Item[R, P]]:
+        """The oldest of the best priority, with what can be drawn with it.
+
+        That is of the same priority, too: who waits must not wait for a larger batch.
+        """
+        first = min(self._queue, key=lambda item: item.priority)
+        like = [i for i in self._queue if i.request.key == first.request.key and i.priority == first.priority]
+        return like[: first.request.most]
+
+    @staticmethod
+    def _lacks(batch: list[_Item[R, P]]) -> bool:
+        return len(batch) < batch[0].request.most
 
     def _forget_stopped(self) -> None:
         for item in [i for i in self._queue if i.stop.is_set()]:

@@ -76,6 +76,17 @@ def cap(device: torch.device) -> None:
         torch.cuda.set_per_process_memory_fraction(min(1.0, most / total), device)
 
 
+def memory_taken(device: torch.device) -> int:
+    """The most bytes that this process has had at once: of the GPU's memory, or on a CPU of all of it."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:  # not Linux: nothing to go by
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+
+
 def give_back(device: torch.device) -> None:
     """Return what torch keeps in reserve to the driver."""
     if device.type == "cuda":

@@ -81,13 +81,6 @@ def encode_png(sprite: Sprite, recipe: str) -> bytes:
     return with_recipe(out.getvalue(), recipe)
 
 
-def without_recipe(data: bytes) -> bytes:
-    """Write a PNG's pixels anew, with nothing else in the file. Raises ValueError if it is not a whole PNG."""
-    out = BytesIO()
-    Image.fromarray(decode_png(data).rgba).save(out, "PNG", compress_level=9)
-    return out.getvalue()
-
-
 def decode_png(data: bytes) -> Sprite:
     """Read a PNG of any kind as a sprite; its palette is found anew. Raises ValueError if it is not a whole PNG."""
     rgba = np.asarray(_open(data).convert("RGBA"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import get_args
 
 from fastmcp.exceptions import ResourceError
@@ -55,18 +56,24 @@ def _one(catalogue: Catalogue, model_id: str) -> dict[str, object]:
     return _base(base) | {"weights_sha256": weights_sha256(base)}
 
 
+def _place(path: Path) -> str:
+    """Where a model lies, from the models' folder; of one that lies elsewhere only its name: that folder is nobody's business."""
+    ours = _catalogue().folder
+    return str(path.relative_to(ours)) if path.is_relative_to(ours) else path.name
+
+
 def _base(found: BaseModel) -> dict[str, object]:
     return {
         "id": found.id, "kind": "base", "architecture": "sdxl", "licence": found.licence, "size": found.size,
         "sizes": found.sizes, "profiles": {p: asdict(schedule_for(Contender(found), p)) for p in get_args(Profile)},
-        "folder": str(found.folder), "parts": found.parts, "v_prediction": found.v_prediction, "source": found.source,
+        "folder": _place(found.folder), "parts": found.parts, "v_prediction": found.v_prediction, "source": found.source,
         "problem": found.problem,
     }  # fmt: skip
 
 
 def _lora(found: Lora) -> dict[str, object]:
     return {
-        "id": found.id, "kind": "lora", "licence": found.licence, "size": found.size, "file": str(found.file),
+        "id": found.id, "kind": "lora", "licence": found.licence, "size": found.size, "file": _place(found.file),
         "trigger_words": found.trigger_words, "recommended_weight": found.recommended_weight, "naming": found.naming,
         "rank": found.rank, "text_width": found.text_width, "base_sha256": found.base_hash, "source": found.source,
         "problem": found.problem,
@@ -75,6 +82,6 @@ def _lora(found: Lora) -> dict[str, object]:
 
 def _vae(found: Vae) -> dict[str, object]:
     return {
-        "id": found.id, "kind": "vae", "licence": found.licence, "size": found.size, "file": str(found.file),
+        "id": found.id, "kind": "vae", "licence": found.licence, "size": found.size, "file": _place(found.file),
         "source": found.source, "problem": found.problem,
     }  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,30 +14,36 @@ from typing import TYPE_CHECKING, Any
 from fastmcp import FastMCP
 from fastmcp.server.lifespan import Lifespan, lifespan
 from fastmcp.server.middleware import Middleware, MiddlewareContext
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from dgx_pixels.bevy.project import find_project
 from dgx_pixels.bevy.publisher import Publisher
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.gpu import GpuThread
+from dgx_pixels.models.turn import Turn
 from dgx_pixels.models.watch import ModelsWatch
-from dgx_pixels.resources import assets, models, palettes
+from dgx_pixels.resources import assets, comparison_view, comparisons, models, palettes
+from dgx_pixels.server.asked import Asked
 from dgx_pixels.server.beside import beside
+from dgx_pixels.server.edge import Edge
 from dgx_pixels.server.lost import Role, end
+from dgx_pixels.server.notifier import LISTEN
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.wrong_types import WrongTypes
 from dgx_pixels.tools.asset_tools import list_assets, view_asset
+from dgx_pixels.tools.compare_models import compare_models
 from dgx_pixels.tools.generate_sprite import generate_sprite
 from dgx_pixels.tools.generate_tileset import generate_tileset
 from dgx_pixels.tools.job_tools import cancel_job, get_job
 from dgx_pixels.tools.jobs import JobRunner
 from dgx_pixels.tools.list_models import list_models
 from dgx_pixels.tools.pixelize_image import pixelize_image
+from dgx_pixels.tools.promote_lora import promote_lora
 from dgx_pixels.tools.publish_asset import publish_asset
+from dgx_pixels.tools.record_vote import record_vote
 from dgx_pixels.tools.services import Services
 from dgx_pixels.tools.setup_project import setup_project
+from dgx_pixels.tools.train_lora import train_lora
 
 if TYPE_CHECKING:
     from dgx_pixels.models.renderer import Renderer
@@ -48,14 +53,19 @@ INSTRUCTIONS = """Draws pixel art into a Bevy game. generate_sprite draws from a
 assets/sprites/, where a running game reloads it; the answer's `path` is what asset_server.load takes, and `reloaded` says whether
 the running game shows it. generate_tileset makes tilesets that fit, into assets/tiles/. pixelize_image makes true pixel art of
 any image file and writes it into assets/sprites/, too. setup_project sets palette, tile size, view and model for all later
-calls; publish_asset puts an earlier version back. view_asset shows a picture, list_assets what was made, list_models which
-sizes each model draws. Work that takes longer than wait_s goes on: get_job."""
+calls; publish_asset puts an earlier version back. compare_models draws the same prompts with several models or LoRA strengths,
+blind, record_vote keeps which picture is the best, and promote_lora makes the winner the default. train_lora makes a LoRA of
+the game's own sprites, to draw in their style. view_asset shows a picture, list_assets what was made, list_models which sizes
+each model draws. Work that takes longer than wait_s goes on: get_job."""
 
 _TOOLS = (
     generate_sprite, generate_tileset, pixelize_image, list_assets, view_asset, list_models, get_job, cancel_job, publish_asset,
-    setup_project,
+    setup_project, compare_models, record_vote, promote_lora, train_lora,
 )  # fmt: skip
-_RESOURCES = (models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes)
+_RESOURCES = (
+    models.models, models.model, assets.assets, assets.asset, assets.image, palettes.palettes, comparison_view.comparison_view,
+    comparisons.comparison, comparisons.sheet, comparisons.recipes, comparisons.image,
+)  # fmt: skip
 
 
 class Activity(Middleware):
@@ -69,7 +79,9 @@ class Activity(Middleware):
     async def on_message(
         self, context: MiddlewareContext[Any], call_next: Callable[[MiddlewareContext[Any]], Awaitable[Any]]
     ) -> Any:  # noqa: ANN401  # whatever the message's answer is
-        """Count the message while it is answered."""
+        """Count the message while it is answered, but for one that only listens: that may be for ever."""
+        if context.method == LISTEN:
+            return await call_next(context)
         self._asking += 1
         try:
             return await call_next(context)
@@ -107,27 +119,33 @@ def _renderer(settings: Settings) -> Renderer:
     return Renderer(settings.device, compiles=settings.compiles)
 
 
-def owners(settings: Settings, activity: Activity, role: Role) -> Lifespan:
+def owners(settings: Settings, activity: Activity, role: Role, edge: Edge) -> Lifespan:
     """The lifespan that holds library, jobs and GPU thread; it is left in the opposite order."""
 
     @lifespan
     async def run(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
         library = await Library.open(settings.home)
         try:
-            async with GpuThread(lambda: _renderer(settings), partial(end, role)) as gpu:
+            turn = Turn(settings.home).for_drawing
+            async with GpuThread(lambda: edge.made(_renderer(settings)), partial(end, role), turn=turn) as gpu:
                 jobs = activity.jobs = JobRunner(library)
                 catalogue = Catalogue(settings.home / "models", settings.hf_cache)
                 pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
                 services = Services(
                     library, jobs, gpu, Publisher(), catalogue, lambda: default_project(settings),
                     (settings.home / "assets", *settings.read_roots), settings.home / "models" / "matting", pictures,
-                    settings.brp_port, settings.reload_wait_s,
+                    settings.brp_port, settings.reload_wait_s, edge.serves, settings.device,
                 )  # fmt: skip
-                watch = ModelsWatch(catalogue.folder, catalogue.read_ahead)
+
+                def models_changed() -> None:
+                    catalogue.read_ahead()
+                    library.changes.tell("models")
+
+                watch = ModelsWatch(catalogue.folder, models_changed)
                 await asyncio.to_thread(watch.start)
                 try:
-                    async with beside(services, role, settings.hang_minutes * 60):
-                        yield {"services": services, "library": library, "catalogue": catalogue}
+                    async with edge.running(services) as more, beside(services, role, settings.hang_minutes * 60):
+                        yield {"services": services, "library": library, "catalogue": catalogue, **more}
                 finally:
                     await asyncio.to_thread(watch.stop)
                     await jobs.close()
@@ -140,24 +158,22 @@ def owners(settings: Settings, activity: Activity, role: Role) -> Lifespan:
 
 def build(
     settings: Settings, around: Callable[[Lifespan], Lifespan] = lambda inner: inner, role: Role = "once"
-) -> tuple[FastMCP[Any], Activity]:
-    """The MCP server; nothing is opened or loaded before its lifespan begins, which `around` may wrap.
+) -> tuple[FastMCP[Any], Activity, Edge]:
+    """The MCP server, who knows whether it is used, and what is around it.
+
+    Nothing is opened or loaded before its lifespan begins, which `around` may wrap.
 
     `role` says what else the process does: see `beside`.
     """
     activity = Activity()
+    edge = Edge(settings, activity.touch)
     mcp: FastMCP[Any] = FastMCP(
-        NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=around(owners(settings, activity, role)),
-        mask_error_details=True, on_duplicate="error", middleware=[activity, WrongTypes()],
+        NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=around(owners(settings, activity, role, edge)),
+        mask_error_details=True, on_duplicate="error", middleware=[activity, WrongTypes(), Asked()],
     )  # fmt: skip
+    edge.attach(mcp)
     for tool in _TOOLS:
         mcp.add_tool(tool)
     for resource in _RESOURCES:
         mcp.add_resource(resource)
-
-    @mcp.custom_route("/health", methods=["GET"])
-    async def health(_: Request) -> JSONResponse:
-        activity.touch()  # who asks is about to send a request
-        return JSONResponse({"name": NAME, "version": version(NAME), "home": str(settings.home), "pid": os.getpid()})
-
-    return mcp, activity
+    return mcp, activity, edge

@@ -17,6 +17,7 @@ from dgx_pixels.models.contender import for_profile, parse_contender
 from dgx_pixels.models.gpu import GpuLostError
 from dgx_pixels.models.profiles import Profile
 from dgx_pixels.server.find import NoServerError, is_running
+from dgx_pixels.server.prompt_file import read_prompts
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.sprite_request import RequestError, read_profile, read_size
 
@@ -82,18 +83,12 @@ def _profiles(text: str | None) -> tuple[Profile, ...]:
 
 
 def _prompts(file: Path | None) -> tuple[str, ...]:
-    """The prompts of a file, one a line; without one, some of our own. Raises RequestError."""
+    """The prompts of a file, one a line; without one, some of our own. Raises RequestError and ToolError."""
     if file is None:
         return PROMPTS
-    try:
-        lines = file.expanduser().read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise RequestError(f"{file} is no text in UTF-8: write one prompt a line.") from error
-    except OSError as error:
-        raise RequestError(f"{file} cannot be read ({error.strerror}): give a text file with one prompt a line.") from error
-    prompts = tuple(prompt for line in lines if (prompt := " ".join(line.split())))
-    if not prompts or max(map(len, prompts)) > _LONGEST:
-        raise RequestError(f"{file} has no prompts, or one of more than {_LONGEST} characters: write one a line.")
+    prompts = tuple(read_prompts(str(file)))
+    if max(map(len, prompts)) > _LONGEST:
+        raise RequestError(f"{file} has a prompt of more than {_LONGEST} characters: shorten it.")
     return prompts
 
 

@@ -61,7 +61,8 @@ def _sentence(error: Exception) -> str:
         return str(error)
     first = error.errors()[0]
     why = first["msg"].removeprefix("Value error, ")
-    return f"The setting {first['loc'][0]} cannot be {first['input']!r}: {why[0].lower()}{why[1:]}."
+    given = "what it is" if first["loc"][0] == "token" else repr(first["input"])  # a secret is not repeated
+    return f"The setting {first['loc'][0]} cannot be {given}: {why[0].lower()}{why[1:]}."
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -96,10 +97,22 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.tileset_command import run_tileset
 
         return run_tileset(settings, arguments)
+    if arguments.command == "train":
+        from dgx_pixels.server.train_command import run_train
+
+        return run_train(settings, arguments)
     if arguments.command in ("init", "publish"):
         from dgx_pixels.server.init_command import run_init, run_publish
 
         return (run_init if arguments.command == "init" else run_publish)(settings, arguments)
+    if arguments.command == "jobs":
+        from dgx_pixels.server.jobs_command import run_jobs
+
+        return run_jobs(settings, arguments)
+    if arguments.command == "promote":
+        from dgx_pixels.server.promote_command import run_promote
+
+        return run_promote(settings, arguments)
     if arguments.command == "assets":
         from dgx_pixels.server.assets_command import run_assets
 

@@ -27,7 +27,7 @@ def transport(settings: Settings, project: Path | None, call: str | None = None)
 
     `call` names the tool call, so that the server knows it when it is sent again.
     """
-    headers = {PROJECT_HEADER: quote(str(project)) if project is not None else ""}
+    headers = settings.authorization | {PROJECT_HEADER: quote(str(project)) if project is not None else ""}
     if call is not None:
         headers[CALL_HEADER] = call
     return StreamableHttpTransport(settings.url, headers=headers, httpx_client_factory=direct)  # type: ignore[arg-type]  # **options take all that the protocol names

@@ -15,6 +15,7 @@ from dgx_pixels.models.catalogue import Catalogue, ModelError, check_weights
 from dgx_pixels.server.app import default_project
 from dgx_pixels.server.find import NoServerError, is_running
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.status import memory_available
 
 _GIB = 2**30
 _LEAST_MEMORY = 4 * _GIB
@@ -89,15 +90,6 @@ def _memory() -> Finding:
     if available < _LEAST_MEMORY:
         return Finding("memory", False, text, "Close other programs: tiny-sdxl needs about 2 GiB, with room to spare.")
     return Finding("memory", True, text, "" if available >= _SDXL_MEMORY else "Full SDXL wants 16 GiB or more.")
-
-
-def memory_available(meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """Bytes that programs can have. On unified memory CUDA's own "free" leaves out the page cache, which Linux gives back."""
-    try:
-        lines = meminfo.read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def _home(settings: Settings) -> Finding:

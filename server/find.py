@@ -16,6 +16,8 @@ from dgx_pixels.server.settings import Settings
 
 _START_S = 60.0
 _ASK_EVERY_S = 0.1
+_MOST_LOG = 5 << 20
+"""What servers have said, in words; the one that is started goes on in a new file beyond that."""
 
 
 class NoServerError(RuntimeError):
@@ -31,7 +33,7 @@ async def running(settings: Settings) -> int | None:
     """The process id of the server of this home, if it answers. Raises NoServerError if something else answers in its place."""
     try:
         async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:  # never through a proxy
-            answer = await client.get(settings.health_url)
+            answer = await client.get(settings.health_url, headers=settings.authorization)
             said = answer.json()
     except httpx2.TransportError:
         return None
@@ -39,6 +41,8 @@ async def running(settings: Settings) -> int | None:
         raise NoServerError(f"The address {settings.health_url} is none ({error}): choose another DGX_PIXELS_HOST.") from error
     except ValueError:
         said = None
+    if isinstance(said, dict) and answer.status_code == httpx2.codes.UNAUTHORIZED:
+        raise NoServerError(f"The server on port {settings.port} wants another token: set DGX_PIXELS_TOKEN to that server's.")
     if not isinstance(said, dict) or said.get("name") != "dgx-pixels":
         raise NoServerError(
             f"Something other than dgx-pixels listens on {settings.host}:{settings.port}: choose another port (DGX_PIXELS_PORT)."
@@ -69,6 +73,8 @@ async def ensure_running(settings: Settings) -> int:
 async def _start(settings: Settings) -> int:
     log = settings.home / "logs" / "server.log"
     log.parent.mkdir(exist_ok=True)
+    if log.exists() and log.stat().st_size > _MOST_LOG:
+        log.replace(log.with_suffix(".log.1"))
     command = [
         sys.executable, "-m", "dgx_pixels.server", "serve", "--ends-when-idle",
         "--home", str(settings.home), "--host", settings.host, "--port", str(settings.port),

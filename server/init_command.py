@@ -24,7 +24,7 @@ def run_init(settings: Settings, arguments: argparse.Namespace) -> int:
     asked |= {"copy_reload_plugin": arguments.plugin, "overwrite": arguments.overwrite}
     if asked["palette"] is not None:
         asked["palette"] = palette_of_file(asked["palette"])
-    answer = SetupAnswer.model_validate(_called(settings, "setup_project", asked))
+    answer = SetupAnswer.model_validate(called(settings, "setup_project", asked))
     if arguments.json:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
         return 0
@@ -40,7 +40,7 @@ def run_init(settings: Settings, arguments: argparse.Namespace) -> int:
 def run_publish(settings: Settings, arguments: argparse.Namespace) -> int:
     """Publish an asset and print where it lies; answers with the exit status. Raises ToolError with one sentence."""
     asked = {"asset": arguments.asset, "version": arguments.version, "overwrite": arguments.overwrite}
-    answer = PublishAnswer.model_validate(_called(settings, "publish_asset", asked))
+    answer = PublishAnswer.model_validate(called(settings, "publish_asset", asked))
     if arguments.json:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
         return 0
@@ -49,7 +49,8 @@ def run_publish(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _called(settings: Settings, tool: str, asked: dict[str, Any]) -> Any:  # noqa: ANN401  # an answer's JSON
+def called(settings: Settings, tool: str, asked: dict[str, Any]) -> Any:  # noqa: ANN401  # an answer's JSON
+    """Call a tool that draws nothing, for the project of these settings; what is None is left out. Raises ToolError."""
     logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     return asyncio.run(_call(settings, tool, {name: value for name, value in asked.items() if value is not None}))
 

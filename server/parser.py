@@ -6,6 +6,7 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
+from dgx_pixels.server import jobs_options, promote_command, train_options
 from dgx_pixels.server.library_options import assets_options, credits_options, replay_options
 
 _PALETTE = "a bundled palette's name, '#1a1c2c,#5d275d,...', a .hex, .gpl, .pal or PNG file, or 'project'"
@@ -15,6 +16,10 @@ def parsed(argv: list[str] | None) -> argparse.Namespace:
     """Read a command; prints its usage and raises SystemExit(2) for a wrong one."""
     words = parser()
     arguments = words.parse_args(argv)
+    if arguments.command == "sprite" and bool(arguments.prompt) == (arguments.prompts is not None):
+        words.error("sprite needs a prompt, or --prompts with a file of them")
+    if arguments.command == "jobs":
+        jobs_options.check(words, arguments)
     if arguments.command == "pixelize":
         if arguments.image is None and not arguments.worker:
             words.error("pixelize needs an image file")
@@ -43,6 +48,8 @@ def parser() -> argparse.ArgumentParser:
     _pixelize_options(pixelize)
     tileset = commands.add_parser("tileset", help="draw terrains into a tileset that fits, in the Bevy project")
     _tileset_options(tileset)
+    train = commands.add_parser("train", help="train a LoRA on your own sprites")
+    train_options.options(train)
     models = commands.add_parser("models", help="list, add and fetch models")
     _models_options(models)
     init = commands.add_parser("init", help="set a Bevy project's defaults, and say what its game lacks for hot reload")
@@ -51,6 +58,10 @@ def parser() -> argparse.ArgumentParser:
     publish.add_argument("asset", help="its id, or its path below assets/: sprites/item_red_potion.png")
     publish.add_argument("--version", type=int, help="which version; the newest if left out")
     publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
+    jobs = commands.add_parser("jobs", help="list jobs, and cancel, pause or resume them")
+    jobs_options.options(jobs)
+    promote = commands.add_parser("promote", help="make a contender the Bevy project's default, or take that back")
+    promote_command.options(promote)
     replay = commands.add_parser("replay", help="make a picture again from its recipe, and say whether it is the same")
     replay_options(replay)
     assets = commands.add_parser("assets", help="find, tag, import and collect what the library holds")
@@ -59,10 +70,10 @@ def parser() -> argparse.ArgumentParser:
     credits_options(credits_)
     bench = commands.add_parser("bench", help="measure sprites on this machine, and write a report with a contact sheet")
     _bench_options(bench)
-    doctor = commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for command in (sprite, pixelize, tileset, init, publish, models, replay, assets, credits_, bench, doctor):
-        command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    for command in (serve, stdio, sprite, pixelize, tileset, init, publish, models, replay, assets, credits_, bench, doctor):
+    commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
+    for name, command in commands.choices.items():
+        if name not in ("serve", "stdio"):
+            command.add_argument("--json", action="store_true", help="print the answer as JSON")
         command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
         command.add_argument(
             "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
@@ -113,7 +124,10 @@ def _init_options(init: argparse.ArgumentParser) -> None:
 
 
 def _sprite_options(sprite: argparse.ArgumentParser) -> None:
-    sprite.add_argument("prompt", nargs="+", help="what to draw: a red potion")
+    sprite.add_argument("prompt", nargs="*", help="what to draw: a red potion")
+    sprite.add_argument(
+        "--prompts", metavar="FILE", help="draw each line of a file ('-': stdin; # begins a comment), up to 100, as one batch"
+    )
     sprite.add_argument("--name", help="file name part, [a-z0-9_]; made from the prompt if left out")
     sprite.add_argument("--category", help="item (default), character, enemy, npc, tile, ui, effect, ...")
     sprite.add_argument("--size", help="32 or 32x48")

@@ -5,14 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 import uvicorn
 from filelock import FileLock, Timeout
 
 from dgx_pixels.server.app import Activity, build, try_library
-from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.logs import configure
+from dgx_pixels.server.security import Guard, is_loopback, names
+from dgx_pixels.server.settings import LEAST_TOKEN, Settings
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastmcp import FastMCP
+
+    from dgx_pixels.server.edge import Edge
 
 _ENDING_S = 20
+
+
+def guarded_app(mcp: FastMCP[Any], edge: Edge, settings: Settings) -> Guard:
+    """The server as an ASGI app: its own names and origins only, with a token if one is set, and nothing too large."""
+    app = mcp.http_app(path="/mcp", host_origin_protection=True, allowed_hosts=names(settings.host))
+    token = settings.token.get_secret_value() if settings.token is not None else None
+    return Guard(app, token, edge.turned_away)
 
 
 class ServeError(RuntimeError):
@@ -21,6 +38,11 @@ class ServeError(RuntimeError):
 
 def serve(settings: Settings, *, ends_when_idle: bool) -> None:
     """Serve until a signal, or until `settings.idle_minutes` without a request. Raises ServeError and LibraryError."""
+    if settings.token is None and not is_loopback(settings.host):
+        raise ServeError(
+            f"The address {settings.host} can be reached by others: set DGX_PIXELS_TOKEN to a secret of {LEAST_TOKEN} characters "
+            "or more, the same for this server and its clients, or serve on 127.0.0.1."
+        )
     asyncio.run(try_library(settings))
     lock = FileLock(settings.home / "server.lock")
     try:
@@ -31,8 +53,9 @@ def serve(settings: Settings, *, ends_when_idle: bool) -> None:
         raise ServeError(
             f"A server for {settings.home} is running already: use it at {settings.url}, or end it first."
         ) from error
-    mcp, activity = build(settings, role="serve")
-    app = mcp.http_app(path="/mcp", host_origin_protection="auto")
+    configure(settings.home)
+    mcp, activity, edge = build(settings, role="serve")
+    app = guarded_app(mcp, edge, settings)
     server = uvicorn.Server(
         uvicorn.Config(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=2, log_level="warning")
     )

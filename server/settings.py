@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dgx_pixels.bevy.reload import DEFAULT_PORT, DEFAULT_WAIT_S
+
+LEAST_TOKEN = 16
 
 
 def _absolute(path: Path) -> Path:
@@ -22,6 +24,12 @@ def _device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
         raise ValueError("use auto, cpu, cuda or cuda:N")
     return text
+
+
+def _long_enough(token: SecretStr) -> SecretStr:
+    if not re.fullmatch(rf"[\x21-\x7e]{{{LEAST_TOKEN},}}", token.get_secret_value()):
+        raise ValueError(f"use {LEAST_TOKEN} characters or more, without spaces: `openssl rand -hex 32` makes one")
+    return token
 
 
 def _split(text: object) -> object:
@@ -41,7 +49,7 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 class Settings(BaseSettings):
     """From `DGX_PIXELS_*` in the environment, else these defaults; the command line's options come before both."""
 
-    model_config = SettingsConfigDict(env_prefix="DGX_PIXELS_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="DGX_PIXELS_", frozen=True, populate_by_name=True, hide_input_in_errors=True)
 
     home: AbsolutePath = Field(default_factory=lambda: platformdirs.user_data_path("dgx-pixels", appauthor=False))
     """Where library, models and logs lie."""
@@ -50,7 +58,10 @@ class Settings(BaseSettings):
     hf_cache: AbsolutePath = Field(default_factory=lambda: _absolute(_hf_cache()))
     """Hugging Face's cache: whole SDXL models, LoRAs and VAEs that lie there are listed."""
     host: str = "127.0.0.1"
+    """Where the server listens; anything but this machine's own addresses needs a token."""
     port: int = Field(default=8765, ge=1, le=65535)
+    token: Annotated[SecretStr, AfterValidator(_long_enough)] | None = None
+    """What a client must send as a bearer token, if set; only in the environment, since a command line is read by anybody."""
     idle_minutes: float = Field(default=30, gt=0)
     """A server that was started by `dgx-pixels stdio` ends when nobody has asked it for this long."""
     hang_minutes: float = Field(default=10, gt=0)
@@ -74,6 +85,11 @@ class Settings(BaseSettings):
     def compiles(self) -> bool | None:
         """Whether the UNet is compiled; None leaves it to the device."""
         return {"auto": None, "on": True, "off": False}[self.compile]
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header that lets our own clients in."""
+        return {"Authorization": f"Bearer {self.token.get_secret_value()}"} if self.token is not None else {}
 
     @property
     def url(self) -> str:

@@ -8,6 +8,7 @@ import logging
 import time
 
 from dgx_pixels.server.asking import ask
+from dgx_pixels.server.prompt_file import read_prompts
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.tool_calls import palette_of_file, print_answer
 
@@ -21,7 +22,7 @@ def run_sprite(settings: Settings, arguments: argparse.Namespace) -> int:
     """Draw, print what was written and how long it took; answers with the exit status. Raises ToolError with one sentence."""
     logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
-    asked["prompt"] = " ".join(arguments.prompt)
+    asked["prompt"] = read_prompts(arguments.prompts) if arguments.prompts is not None else " ".join(arguments.prompt)
     if "palette" in asked:
         asked["palette"] = palette_of_file(asked["palette"])
     started = time.monotonic()

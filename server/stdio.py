@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from fastmcp import FastMCP
+from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
+from fastmcp.server.completions import CompletionHandler, CompletionReference
 from fastmcp.server.dependencies import get_context
+from fastmcp.server.lifespan import Lifespan, lifespan
 from fastmcp.server.middleware import Middleware, MiddlewareContext
 from fastmcp.server.providers.proxy import ProxyClient, ProxyProvider
 from mcp import MCPError
-from mcp_types import INTERNAL_ERROR
+from mcp_types import INTERNAL_ERROR, Completion, CompletionArgument, CompletionContext
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from dgx_pixels.server.app import INSTRUCTIONS, NAME, build, default_project, try_library
+from dgx_pixels.server.call_log import Bound
 from dgx_pixels.server.connect import transport
+from dgx_pixels.server.ear import Ear
 from dgx_pixels.server.find import NoServerError, ensure_running, running
+from dgx_pixels.server.notifier import Notifier
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.stdguard import guarded
 
-_MOST_SERVERS = 4
-"""How many servers a request is sent to: one that begins a job which ends each server is told so by the third."""
+_MOST_SERVERS = 5
+"""How many servers a request is sent to: one that begins a job which ends each server is told so by the fourth."""
 _call: ContextVar[str | None] = ContextVar("what this tool call is named to the server", default=None)
 
 
@@ -40,8 +46,9 @@ def run_stdio(settings: Settings, *, alone: bool) -> None:
 class _RunningServer(Middleware):
     """Sees to it that the server runs before every request, and asks again if it ended in the middle of one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, reached: Callable[[], None]) -> None:
         self._settings = settings
+        self._reached = reached
 
     async def on_call_tool(
         self, context: MiddlewareContext[Any], call_next: Callable[[MiddlewareContext[Any]], Awaitable[Any]]
@@ -68,10 +75,13 @@ class _RunningServer(Middleware):
         for _ in range(_MOST_SERVERS):
             server = await ensure_running(self._settings)
             try:
-                return await ask()
+                answer = await ask()
             except Exception:
                 if await running(self._settings) == server:
                     raise  # the server is there still: the failure is its answer
+            else:
+                self._reached()
+                return answer
         log = self._settings.home / "logs" / "server.log"
         raise NoServerError(f"The server ended {_MOST_SERVERS} times before it had answered: {log} may say why.")
 
@@ -79,12 +89,46 @@ class _RunningServer(Middleware):
 def proxy(settings: Settings) -> FastMCP[Any]:
     """A server that passes everything on to the one that owns the GPU, with this client's Bevy project on every request."""
     project = default_project(settings)
-    mcp: FastMCP[Any] = FastMCP(
-        NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=guarded(), middleware=[_RunningServer(settings)]
-    )
+    ear = Ear(settings, lambda: transport(settings, project))
+    mcp: FastMCP[Any] = FastMCP(NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=guarded(_listening(ear)))
+    notifier = Notifier(ear.want)
+    notifier.attach(mcp)
+    ear.tell = notifier.offer
+
+    def reached() -> None:
+        if notifier.has_legacy:  # it hears of a changed list without having asked
+            ear.begin()
+
+    mcp.add_middleware(Bound())
+    mcp.add_middleware(_RunningServer(settings, reached))
     mcp.add_provider(ProxyProvider(lambda: ProxyClient(transport(settings, project, _call.get()), mode=_front_era())))
     mcp.provider_error_strategy = "raise"  # a list that cannot be had is an error, not an empty list
+    mcp.add_completion_handler(_completes(settings, project))
     return mcp
+
+
+def _completes(settings: Settings, project: Path | None) -> CompletionHandler:
+    """Completion is the server's, which FastMCP's proxy does not ask."""
+
+    async def complete(ref: CompletionReference, argument: CompletionArgument, context: CompletionContext | None) -> Completion:
+        await ensure_running(settings)
+        given = dict(context.arguments or {}) if context is not None else None
+        async with Client(transport(settings, project)) as client:
+            found: Completion = await client.complete(ref, {"name": argument.name, "value": argument.value}, given)
+            return found
+
+    return complete
+
+
+def _listening(ear: Ear) -> Lifespan:
+    @lifespan
+    async def run(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
+        try:
+            yield {}
+        finally:
+            await ear.close()
+
+    return run
 
 
 def _front_era() -> str:

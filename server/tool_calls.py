@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,28 @@ from fastmcp import Client
 from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.palette_files import SUFFIXES, parse_palette
-from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.answers import BatchAnswer, JobAnswer
 from dgx_pixels.tools.next_step import seen_in_game
 
 _WAIT_S = 600
 
 
-async def call_to_the_end(target: Any, tool: str, arguments: dict[str, Any]) -> JobAnswer:  # noqa: ANN401  # all that Client takes
-    """Call a generating tool and wait until its job has ended. Raises ToolError with one sentence."""
+async def call_to_the_end(
+    target: Any,  # noqa: ANN401  # all that Client takes
+    tool: str,
+    arguments: dict[str, Any],
+    told: Callable[[str], None] | None = None,
+) -> JobAnswer:
+    """Call a generating tool and wait until its job has ended. Raises ToolError with one sentence.
+
+    `told` hears the job's id as soon as there is one.
+    """
     bar = _Bar()
     with bar if sys.stderr.isatty() else nullcontext():
         async with Client(target, progress_handler=bar.show) as client:
-            answer = await _call(client, tool, arguments | {"wait_s": _WAIT_S})
+            answer = await _call(client, tool, arguments | {"wait_s": _WAIT_S if told is None else 0})
+            if told is not None:
+                told(answer.job_id)
             while answer.status in ("queued", "running"):
                 answer = await _call(client, "get_job", {"job_id": answer.job_id, "wait_s": _WAIT_S})
     return answer
@@ -48,6 +59,8 @@ def print_answer(answer: JobAnswer, seconds: float, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
         return 0 if answer.status == "done" else 1
+    if answer.result is not None and answer.result.batch is not None:
+        return _print_batch(answer, answer.result.batch, seconds)
     found = answer.result.pixelized if answer.result is not None else None
     for asset in answer.result.assets if answer.result is not None else ():
         how = f"{found.kind}, confidence {found.confidence:.2f}" if found is not None else f"seed {asset.seed}"
@@ -55,6 +68,19 @@ def print_answer(answer: JobAnswer, seconds: float, *, as_json: bool) -> int:
         print(f"{asset.file}  {asset.width}x{asset.height}, {asset.colors} colours, {how}{where}")
     print(f"{seconds:.1f} s. {answer.error or _hint(answer)}")
     return 0 if answer.status == "done" else 1
+
+
+def _print_batch(answer: JobAnswer, batch: BatchAnswer, seconds: float) -> int:
+    """A line for each sprite, and for each prompt that has none why; exit status 1 if there is such a prompt."""
+    for item in batch.items:
+        for asset in item.assets:
+            where = str(Path(batch.folder) / asset.path) if asset.published and batch.folder is not None else asset.id
+            print(f"{where}  {item.prompt}, seed {asset.seed}{'' if asset.published else ', not published'}")
+        if item.error is not None:
+            print(f"dgx-pixels: {item.prompt!r}: {item.error}", file=sys.stderr)
+    ours = "run `dgx-pixels publish` with its id in the game's folder"
+    print(f"{seconds:.1f} s. {answer.next.replace('call publish_asset with its id and the Bevy project (`project`)', ours)}")
+    return 1 if batch.failed else 0
 
 
 async def _call(client: Client[Any], tool: str, arguments: dict[str, Any]) -> JobAnswer:

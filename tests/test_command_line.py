@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dgx_pixels.server.cli import main
-from dgx_pixels.server.doctor import memory_available
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.status import memory_available
 from dgx_pixels.tools.answers import JobAnswer
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from dgx_pixels.models.gpu import GpuLostError, GpuThread, QueueFullError, Tell, WorkCancelledError
+from dgx_pixels.models.gpu import GpuLostError, GpuThread, Priority, QueueFullError, Tell, WorkCancelledError
 
 
 @dataclass(frozen=True)
@@ -230,3 +230,34 @@ async def test_silence_is_measured_only_where_it_means_something(engine: Engine,
 
     assert idle == 0
     assert (busy > 0.05) == can_hang
+
+
+async def test_what_somebody_waits_for_comes_before_batches_and_trainings(engine: Engine) -> None:
+    """However late it comes; and it isn't slowed by being drawn with them, though their keys are equal."""
+    async with GpuThread[Request, str](lambda: slow(engine)) as gpu:
+        running = asyncio.create_task(gpu.draw(Request("a")))
+        await asyncio.to_thread(engine.begun.wait)
+        order = (("t", Priority.TRAINING), ("b", Priority.BATCH), ("c", Priority.BATCH), ("i", Priority.INTERACTIVE))
+        queued = [asyncio.create_task(gpu.draw(Request(name), priority=priority)) for name, priority in order]
+        await asyncio.sleep(0)
+        engine.steps = 1
+        running.cancel()
+        assert await asyncio.gather(*queued) == ["T", "B", "C", "I"]
+
+    assert engine.batches[1:] == [["i"], ["b", "c"], ["t"]]
+
+
+async def test_a_batch_s_queue_does_not_turn_away_who_waits(engine: Engine) -> None:
+    """The bound is for those who would wait too long; what nobody waits for is overtaken, and not bounded."""
+    async with GpuThread[Request, str](lambda: slow(engine), max_waiting=1) as gpu:
+        running = asyncio.create_task(gpu.draw(Request("a"), priority=Priority.BATCH))
+        await asyncio.to_thread(engine.begun.wait)
+        queued = [asyncio.create_task(gpu.draw(Request(n), priority=Priority.BATCH)) for n in "bc"]
+        await asyncio.sleep(0)
+        waits = asyncio.create_task(gpu.draw(Request("d")))
+        await asyncio.sleep(0)
+        with pytest.raises(QueueFullError, match="1 pieces of work are waiting"):
+            await gpu.draw(Request("e"))
+        engine.steps = 1
+        running.cancel()
+        assert await asyncio.gather(*queued, waits) == ["B", "C", "D"]

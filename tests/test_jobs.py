@@ -160,19 +160,19 @@ async def test_a_job_that_was_left_is_done_under_its_id_when_a_lasting_runner_co
     await runner.close()
 
 
-async def test_a_job_that_was_begun_twice_is_not_begun_again(library: Library, tmp_path: Path) -> None:
-    """What ends the process each time ends it twice, not for ever."""
-    await left_behind(tmp_path, "left", begun=2)
+async def test_a_job_that_was_begun_three_times_is_not_begun_again(library: Library, tmp_path: Path) -> None:
+    """What ends the process each time ends it three times, not for ever."""
+    await left_behind(tmp_path, "left", begun=3)
     runner = JobRunner(library)
     await runner.take_over({"sprite": lambda _: succeed})
 
     answer = await runner.wait("left", 10)
     assert answer.status == "failed"
-    assert "ended 2 times" in (answer.error or "")
+    assert "ended 3 times" in (answer.error or "")
 
 
 async def test_jobs_that_were_left_are_done_one_after_the_other(library: Library, tmp_path: Path) -> None:
-    """So that one that ends the process does not take the others' second try with it."""
+    """So that one that ends the process does not take the others' next try with it."""
     for name in ("one", "two"):
         await left_behind(tmp_path, name)
     begun: list[str] = []

@@ -79,10 +79,10 @@ async def test_a_failed_gpu_is_noticed_and_the_call_is_answered_by_the_next_serv
     assert rows(one_server, "SELECT count(*) FROM versions") == [(2,)]
 
 
-async def test_a_job_that_ends_each_server_is_failed_by_the_third(one_server: Settings, game: Path, tmp_path: Path) -> None:
+async def test_a_job_that_ends_each_server_is_failed_by_the_fourth(one_server: Settings, game: Path, tmp_path: Path) -> None:
     """Nothing that ends the server is begun for ever, and who asks is told why."""
     log, job_id = tmp_path / "log", ""
-    for _ in range(2):
+    for _ in range(3):
         async with failing(one_server, "lost", 9, log) as process:
             if not job_id:
                 async with Client(connect.transport(one_server, game)) as client:
@@ -97,7 +97,7 @@ async def test_a_job_that_ends_each_server_is_failed_by_the_third(one_server: Se
 
     assert answer is not None
     assert answer["status"] == "failed"
-    assert "ended 2 times while it worked on this job" in answer["error"]
+    assert "ended 3 times while it worked on this job" in answer["error"]
     assert not (game / "assets/sprites").exists()
 
 

@@ -24,4 +24,4 @@ async def test_every_setting_but_the_project_reaches_the_server(settings: Settin
         await find.ensure_running(settings)
 
     options = {word for word in commands[0] if word.startswith("--")}
-    assert {f"--{name.replace('_', '-')}" for name in Settings.model_fields} - {"--project"} <= options
+    assert {f"--{name.replace('_', '-')}" for name in Settings.model_fields} - {"--project", "--token"} <= options

@@ -103,7 +103,7 @@ async def test_a_tileset_job_is_done_again(settings: Settings, game: Path) -> No
     [
         ("project = '/nowhere'", "nowhere"),
         ("request = '{}'", "another version of dgx-pixels had begun it"),
-        ("attempts = 2", "The server ended 2 times"),
+        ("attempts = 3", "The server ended 3 times"),
     ],
 )
 async def test_what_cannot_be_done_again_says_why(settings: Settings, broken: str, sentence: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dgx_pixels.library.comparison_answer import ComparisonAnswer
 from dgx_pixels.library.records import JobStatus
+from dgx_pixels.tools.answers_replay import ReplayAnswer
+from dgx_pixels.tools.answers_training import TrainingAnswer
 
 
 class Answer(BaseModel):
@@ -96,21 +99,44 @@ class TilesetAnswer(Answer):
     worst_pair: tuple[int, int] = Field(description="that pair's atlas indices")
 
 
-class ReplayAnswer(Answer):
-    """Whether a picture that was made again is the same."""
+class BatchAsset(Answer):
+    """A finished sprite of a batch, in short: view_asset and the manifest tell the rest."""
 
-    of: str | None = Field(description="the original, as id@version; null if the library does not have it")
-    identical: bool = Field(description="whether the PNG has the very same bytes")
-    same_pixels: bool
-    differences: list[str] = Field(description="what the two recipes do not agree in: weights, versions, device, ...")
+    id: str
+    version: int
+    path: str = Field(description="relative to the project's assets/")
+    seed: int
+    published: bool
+    reloaded: bool | None
+
+
+class BatchItemAnswer(Answer):
+    """What became of one prompt."""
+
+    prompt: str
+    status: Literal["done", "failed"]
+    error: str | None = None
+    assets: list[BatchAsset]
+
+
+class BatchAnswer(Answer):
+    """What became of a batch."""
+
+    done: int = Field(description="prompts")
+    failed: int
+    folder: str | None = Field(description="absolute path that the assets' paths start from; null without a project")
+    items: list[BatchItemAnswer] = Field(description="in the order of the prompts")
 
 
 class JobResult(Answer):
     """What a job made; the parts below `assets` are of their own kinds of job only."""
 
-    assets: list[AssetAnswer] = []
+    assets: list[AssetAnswer] = Field(default=[], description="empty for a batch, whose items have theirs in short")
     pixelized: PixelizedAnswer | None = Field(default=None, description="of a pixelize job only")
     tileset: TilesetAnswer | None = Field(default=None, description="of a tileset job only")
+    training: TrainingAnswer | None = Field(default=None, description="of a training only; its assets are the last samples")
+    batch: BatchAnswer | None = Field(default=None, description="of a batch only")
+    comparison: ComparisonAnswer | None = Field(default=None, description="of a comparison only")
     replay: ReplayAnswer | None = Field(default=None, description="of a replay only")
 
 
@@ -164,6 +190,16 @@ class PublishAnswer(Answer):
     """What publish_asset did."""
 
     asset: AssetAnswer
+    next: str = Field(description="what to do now")
+
+
+class VoteAnswer(Answer):
+    """What record_vote kept."""
+
+    comparison_id: str
+    left: int = Field(description="rounds that can be voted on still")
+    open: bool
+    comparison: ComparisonAnswer | None = Field(description="with names, measures and standing, once voting has ended")
     next: str = Field(description="what to do now")
 
 
@@ -230,17 +266,32 @@ class ModelList(Answer):
 def schema_of(answer: type[Answer]) -> dict[str, Any]:
     """The JSON schema that a tool announces for this answer.
 
-    Of a job's result only its parts are told: in full it would stand in the listing once for every generating tool, and an
-    agent pays for each word of that before it has asked for anything.
+    An agent pays for each word of the listing before it has asked for anything. So the titles go, which only say the names
+    again; and of a job's result, a published asset and a comparison only the parts are told: in full they would stand in the
+    listing once for every tool that answers with them.
     """
     schema = answer.model_json_schema(mode="serialization")
-    if answer is not JobAnswer:
-        return schema
-    schema["properties"]["result"] = {"type": ["object", "null"], "description": _RESULT}
-    schema["$defs"] = {"Progress": schema["$defs"]["Progress"]}
-    return schema
+    if answer is JobAnswer:
+        schema["properties"]["result"] = {"anyOf": [{"type": "object"}, {"type": "null"}], "description": _RESULT}
+        schema["$defs"] = {"Progress": schema["$defs"]["Progress"]}
+    elif answer is PublishAnswer:
+        schema["properties"]["asset"] = {"type": "object", "description": _ASSET}
+        del schema["$defs"]
+    elif answer is VoteAnswer:
+        schema["properties"]["comparison"] = {"anyOf": [{"type": "object"}, {"type": "null"}], "description": _COMPARISON}
+        del schema["$defs"]
+    return _untitled(schema)
 
 
-_RESULT = (
-    f"assets: [{{{', '.join(AssetAnswer.model_fields)}}}]; by kind of job also {', '.join(list(JobResult.model_fields)[1:])}"
-)
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without its titles; a property may well be called "title"."""
+    return {
+        name: {key: _untitled(part) for key, part in value.items()} if name in ("properties", "$defs")
+        else _untitled(value) if isinstance(value, dict) else value
+        for name, value in schema.items() if name != "title"
+    }  # fmt: skip
+
+
+_ASSET = f"{{{', '.join(AssetAnswer.model_fields)}}}"
+_RESULT = f"assets: [{_ASSET}]; by kind of job also {', '.join(list(JobResult.model_fields)[1:])}"
+_COMPARISON = f"null until voting has ended, then {', '.join(ComparisonAnswer.model_fields)}"

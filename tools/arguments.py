@@ -44,3 +44,7 @@ WaitArgument = Annotated[
 PublishArgument = Annotated[bool, Field(description="Write it into the Bevy project's assets/; else it stays in the library.")]
 OverwriteArgument = Annotated[bool, Field(description="Replace a file of that name even if it was edited by hand.")]
 ProjectArgument = Annotated[str | None, Field(description="Absolute path of the Bevy project; yours if left out.")]
+KeyArgument = Annotated[
+    str | None,
+    Field(description="Your own name for this request: sent again with it, the first job answers, and no other is made."),
+]

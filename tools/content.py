@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,26 +13,38 @@ from fastmcp.tools import ToolResult
 from fastmcp.utilities.types import Image
 from mcp_types import ResourceLink, TextContent
 
+from dgx_pixels.library.comparison_pictures import sheet
+from dgx_pixels.library.comparison_report import told
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.pixels.edit import sprite_of
 from dgx_pixels.pixels.preview import contact_sheet, preview_png, render_png
 from dgx_pixels.pixels.sprite import decode_png
 from dgx_pixels.pixels.tile_map import TileMap, draw_map
 from dgx_pixels.pixels.tile_paint import tiles_of
+from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.details import read_details
+from dgx_pixels.tools.training_shown import line_of, sheet_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mcp_types import ContentBlock
 
+    from dgx_pixels.library.comparison_answer import ComparisonAnswer
     from dgx_pixels.tools.answers import AssetAnswer, JobAnswer, PixelizedAnswer, TilesetAnswer
     from dgx_pixels.tools.services import Services
 
+_MOST_SHOWN = 100
+"""Sprites of a batch that its sheet shows."""
+_SHEET_WIDTH = 1280
+"""Of a contact sheet, in px, where the sprites are small enough."""
 _MAP_SIDE = 768
 """Of the picture of a map, in px: about 12 large tiles, or 32 small ones."""
 
 
 async def shown(services: Services, answer: JobAnswer) -> ToolResult:
     """The tool result for a job's state; with a preview image, and resource links once it is done."""
+    answer = await _with_comparison(services, answer)
     content: list[ContentBlock] = [TextContent(type="text", text=_line(answer))]
     under_way = services.jobs.preview(answer.job_id)
     if under_way is not None:
@@ -48,14 +61,39 @@ async def shown(services: Services, answer: JobAnswer) -> ToolResult:
     return ToolResult(content=content, structured_content=answer.model_dump(mode="json"))
 
 
+async def _with_comparison(services: Services, answer: JobAnswer) -> JobAnswer:
+    """The answer with the job's comparison as it stands now, however far it is drawn; as it is for other jobs."""
+    if await services.library.comparisons.find(answer.job_id) is None:
+        return answer
+    comparison = await told(services.library.comparisons, answer.job_id)
+    if not comparison.rounds and answer.result is None:
+        return answer
+    return answer.model_copy(update={"result": JobResult(comparison=comparison), "next": comparison.next})
+
+
 async def _preview(services: Services, answer: JobAnswer) -> bytes:
     assert answer.result is not None
+    if answer.result.comparison is not None:
+        return await sheet(services.library.comparisons, answer.result.comparison.id)
+    if answer.result.training is not None and not answer.result.assets:
+        return await asyncio.to_thread(sheet_of, answer.result.training)
     if answer.result.tileset is not None:
         return await _map(services, answer.result.assets[0], answer.result.tileset)
-    pngs = [await services.library.png(a.id, a.version) for a in answer.result.assets]
-    if len(pngs) == 1:
-        return await asyncio.to_thread(lambda: preview_png(decode_png(pngs[0])))
-    return await asyncio.to_thread(lambda: contact_sheet([decode_png(p) for p in pngs], columns=4, scale=4))
+    if answer.result.batch is not None:
+        assets = [(a.id, a.version) for item in answer.result.batch.items for a in item.assets][:_MOST_SHOWN]
+    else:
+        assets = [(a.id, a.version) for a in answer.result.assets]
+    return await asyncio.to_thread(_sheet, [await services.library.png(*asset) for asset in assets])
+
+
+def _sheet(pngs: Sequence[bytes]) -> bytes:
+    """All pictures in one, about square, and no wider than a model takes."""
+    sprites = [decode_png(png) for png in pngs]
+    if len(sprites) == 1:
+        return preview_png(sprites[0])
+    columns = max(4, math.ceil(math.sqrt(len(sprites))))
+    scale = _SHEET_WIDTH // (columns * max(sprite.rgba.shape[1] for sprite in sprites))
+    return contact_sheet(sprites, columns=columns, scale=min(4, max(1, scale)))
 
 
 async def _map(services: Services, asset: AssetAnswer, tileset: TilesetAnswer) -> bytes:
@@ -79,12 +117,29 @@ def _line(answer: JobAnswer) -> str:
     if answer.result is None:
         why = f": {answer.error}" if answer.error else f" ({answer.progress.message})"
         return f"Job {answer.job_id} is {answer.status}{why}. {answer.next}"
+    if answer.result.training is not None:
+        return f"{line_of(answer.result.training)} {answer.next}"
+    if (batch := answer.result.batch) is not None:
+        failed = "; ".join(f"{item.prompt!r}: {item.error}" for item in batch.items if item.error is not None)
+        return f"Made {batch.done} of {len(batch.items)} prompts. {answer.next}{f' Failed: {failed}' if failed else ''}"
+    if answer.result.comparison is not None:
+        return _of_comparison(answer, answer.result.comparison)
     found = answer.result.pixelized
     made = "; ".join(
         f"{a.file} ({a.width}x{a.height}, {a.colors} colours, {_how(found) if found else f'seed {a.seed}'})"
         for a in answer.result.assets
     )
     return f"Made {made}. {answer.next}"
+
+
+def _of_comparison(answer: JobAnswer, comparison: ComparisonAnswer) -> str:
+    why = f": {answer.error}" if answer.error else ""
+    state = (
+        f"Comparison {answer.job_id} is {answer.status}{why}; {len(comparison.rounds)} of {comparison.planned} rounds are drawn."
+    )
+    says = [] if comparison.standing is None else [pair.says for pair in comparison.standing.pairs]
+    page = f"For a person without a viewer: {comparison.page}" if comparison.page and comparison.open else ""
+    return " ".join(filter(None, (state, comparison.note, *says, comparison.next, page)))
 
 
 def _how(found: PixelizedAnswer) -> str:

@@ -15,11 +15,12 @@ from dgx_pixels.bevy.names import name_from_prompt, sprite_path
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.models.catalogue import SIZES, ModelError, check_weights
-from dgx_pixels.models.contender import for_profile, parse_contender
+from dgx_pixels.models.contender import for_profile
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
+    KeyArgument,
     OverwriteArgument,
     PaletteArgument,
     ProjectArgument,
@@ -28,9 +29,10 @@ from dgx_pixels.tools.arguments import (
     WaitArgument,
     bounds,
 )
+from dgx_pixels.tools.batch_job import batch_job
+from dgx_pixels.tools.batch_request import BatchRequest, batch_request, prompts_of
 from dgx_pixels.tools.job_calls import check_wait, run_job
-from dgx_pixels.tools.project_defaults import palette_or_default, seen_from, settings_of, size_or_default
-from dgx_pixels.tools.reading import asked_palette
+from dgx_pixels.tools.project_defaults import defaults, seen_from, size_or_default
 from dgx_pixels.tools.replay_call import run_replay
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_job import sprite_job
@@ -49,7 +51,10 @@ _SIZES = ", ".join(map(str, SIZES))
 )
 async def generate_sprite(
     ctx: Context,
-    prompt: Annotated[str, Field(description="What to draw, in a few words: 'a red potion'. 1 to 500 characters.")] = "",
+    prompt: Annotated[
+        str | list[str],
+        Field(description="What to draw, in a few words: 'a red potion'. Or a list of up to 100 such: one job draws them all."),
+    ] = "",
     name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the prompt if left out.")] = None,
     category: CategoryArgument = "item",
     size: Annotated[
@@ -88,6 +93,7 @@ async def generate_sprite(
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
     project: ProjectArgument = None,
+    key: KeyArgument = None,
     services: Services = ServicesDep,
 ) -> ToolResult:
     """Draw a pixel-art sprite from a prompt and write it into the Bevy project's assets/, where a running game reloads it.
@@ -104,35 +110,48 @@ async def generate_sprite(
             "transparent": transparent, "negative_prompt": negative_prompt or None, "seed": seed, "steps": steps,
             "guidance": guidance, "model": model,
         }  # fmt: skip
-        return await run_replay(services, bevy, replay, reference, beside=drawing, wait_s=wait_s, on_progress=ctx.report_progress)
+        return await run_replay(
+            services, bevy, replay, reference, beside=drawing, wait_s=wait_s, on_progress=ctx.report_progress, key=key
+        )
     try:
-        settings = await asyncio.to_thread(settings_of, bevy)
-        palette = palette_or_default(palette, settings)
-        locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
+        given = await asyncio.to_thread(defaults, services, bevy, palette, model)
         chosen = read_profile(profile)
-        asked = parse_contender(services.catalogue, model if model is not None else settings.model)
-        contender = for_profile(services.catalogue, asked, chosen)
-        size = size_or_default(size, settings, contender.base.sizes)
-        name = name if name is not None else name_from_prompt(prompt)  # without the view, which the project may change
-        prompt = seen_from(prompt, category, settings, contender.base.id)
-        request = sprite_request(
-            contender, prompt=prompt, name=name, category=category, size=size, variants=variants, colors=colors, palette=locked,
-            transparent=transparent, negative_prompt=negative_prompt, seed=seed, profile=chosen, steps=steps, guidance=guidance,
-            reference=reference, strength=strength, publish=publish, overwrite=overwrite,
-        )  # fmt: skip
-        await asyncio.to_thread(check_weights, contender.base)
-        if bevy is not None and publish:
-            await asyncio.to_thread(_check_project, services, bevy, request)
+        contender = for_profile(services.catalogue, given.contender, chosen)
+        size = size_or_default(size, given.settings, contender.base.sizes)
+
+        def make(prompt: str, name: str, seed: int | None) -> SpriteRequest:
+            request = sprite_request(
+                contender, prompt=seen_from(prompt, category, given.settings, contender.base.id), name=name, category=category,
+                size=size, variants=variants, colors=colors, palette=given.palette, transparent=transparent,
+                negative_prompt=negative_prompt, seed=seed, profile=chosen, steps=steps, guidance=guidance,
+                reference=reference, strength=strength, publish=publish, overwrite=overwrite,
+            )  # fmt: skip
+            if bevy is not None and publish:
+                _check_files(services, bevy, request)
+            return request
+
+        def request_of() -> SpriteRequest | BatchRequest:
+            check_weights(contender.base)
+            if bevy is not None and publish:
+                services.publisher.check(bevy)
+            if (prompts := prompts_of(prompt)) is not None:
+                return batch_request(prompts, name=name, seed=seed, variants=variants, make=make)
+            # The name is made of the prompt without the view, which the project may change.
+            return make(str(prompt), name if name is not None else name_from_prompt(str(prompt)), seed)
+
+        request = await asyncio.to_thread(request_of)
     except (RequestError, PaletteError, ModelError, PublishError) as error:
         raise ToolError(str(error)) from error
 
     async def work(report: Report) -> JobResult:
+        if isinstance(request, BatchRequest):
+            return await batch_job(services, request, bevy, report)
         return await sprite_job(services, request, bevy, report)
 
-    return await run_job(services, "sprite", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress)
+    kind = "batch" if isinstance(request, BatchRequest) else "sprite"
+    return await run_job(services, kind, bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, key=key)
 
 
-def _check_project(services: Services, project: BevyProject, request: SpriteRequest) -> None:
-    services.publisher.check(project)
+def _check_files(services: Services, project: BevyProject, request: SpriteRequest) -> None:
     paths = [sprite_path(request.category, request.name, i + 1, request.variants) for i in range(request.variants)]
     services.publisher.refuse_edited(project, paths, request.overwrite)

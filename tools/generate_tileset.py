@@ -15,12 +15,12 @@ from pydantic import Field
 from dgx_pixels.bevy.names import tileset_path
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.models.catalogue import ModelError, check_weights
-from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.tile_layout import Kind
 from dgx_pixels.pixels.tile_mask import Transition
 from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
 from dgx_pixels.tools.arguments import (
+    KeyArgument,
     OverwriteArgument,
     PaletteArgument,
     ProjectArgument,
@@ -29,8 +29,7 @@ from dgx_pixels.tools.arguments import (
     bounds,
 )
 from dgx_pixels.tools.job_calls import check_wait, run_job
-from dgx_pixels.tools.project_defaults import palette_or_default, settings_of
-from dgx_pixels.tools.reading import asked_palette
+from dgx_pixels.tools.project_defaults import defaults
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_request import RequestError
 from dgx_pixels.tools.tileset_job import sidecars_of, tileset_job
@@ -120,6 +119,7 @@ async def generate_tileset(
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
     project: ProjectArgument = None,
+    key: KeyArgument = None,
     services: Services = ServicesDep,
 ) -> ToolResult:
     """Draw terrains and make a tileset of them for the Bevy project: a PNG atlas, its manifest entry, Tiled's .tsx and a .tmx.
@@ -131,17 +131,14 @@ async def generate_tileset(
     bevy = project_of(services, project)
     check_wait(wait_s)
     try:
-        settings = await asyncio.to_thread(settings_of, bevy)
-        palette = palette_or_default(palette, settings)
-        locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
-        contender = parse_contender(services.catalogue, model if model is not None else settings.model)
-        side = tile_size if tile_size is not None else _side(settings)
+        given = await asyncio.to_thread(defaults, services, bevy, palette, model)
+        side = tile_size if tile_size is not None else _side(given.settings)
         request = tileset_request(
             terrains=terrains, kind=kind, tile_size=side, variants=variants, transition=transition, pairs=pairs,
-            colors=colors, palette=locked, name=name, seed=seed if seed is not None else secrets.randbelow(2**31),
-            model=str(contender), publish=publish, overwrite=overwrite,
+            colors=colors, palette=given.palette, name=name, seed=seed if seed is not None else secrets.randbelow(2**31),
+            model=str(given.contender), publish=publish, overwrite=overwrite,
         )  # fmt: skip
-        await asyncio.to_thread(check_weights, contender.base)
+        await asyncio.to_thread(check_weights, given.contender.base)
         if bevy is not None and publish:
             await asyncio.to_thread(_check_project, services, bevy, request)
     except (RequestError, PaletteError, ModelError, PublishError) as error:
@@ -150,7 +147,7 @@ async def generate_tileset(
     async def work(report: Report) -> JobResult:
         return await tileset_job(services, request, bevy, report)
 
-    return await run_job(services, "tileset", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress)
+    return await run_job(services, "tileset", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, key=key)
 
 
 def _side(settings: ProjectSettings) -> int:

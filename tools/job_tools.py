@@ -16,6 +16,7 @@ from dgx_pixels.tools.content import shown
 from dgx_pixels.tools.job_calls import check_wait
 from dgx_pixels.tools.services import Services, ServicesDep
 
+_WAIT_S = 10
 JobId = Annotated[str, Field(description="The job_id that a generating tool answered with.")]
 
 
@@ -46,15 +47,27 @@ async def get_job(
     output_schema=schema_of(JobAnswer),
     annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False),
 )
-async def cancel_job(job_id: JobId, services: Services = ServicesDep) -> ToolResult:
+async def cancel_job(
+    job_id: JobId,
+    pause: Annotated[
+        bool, Field(description="Keep what a training has so far, to go on later with train_lora(resume=job_id).")
+    ] = False,
+    services: Services = ServicesDep,
+) -> ToolResult:
     """Stop a job at its next step. What it had finished stays in the library; a job that has ended stays as it is."""
-    here = services.jobs.cancel(job_id)
+    here = services.jobs.pause(job_id) if pause else services.jobs.cancel(job_id)
     try:
-        answer = await services.jobs.wait(job_id, 10 if here else 0)
-        if not here and services.jobs.cancel(job_id):  # it had been left by a process that died, until we looked
-            answer = await services.jobs.wait(job_id, 10)
+        if not here and not pause:
+            await services.jobs.end(job_id)
+        answer = await services.jobs.wait(job_id, _WAIT_S if here else 0)
     except LibraryError as error:
         raise ToolError(str(error)) from error
     if not here and answer.status in ("queued", "running"):
-        raise ToolError(f"Another dgx-pixels process works on job {job_id}: cancel it there, or end that process.")
+        raise ToolError(_why_not(services, job_id, pause=pause))
     return await shown(services, answer)
+
+
+def _why_not(services: Services, job_id: str, *, pause: bool) -> str:
+    if pause and services.jobs.progress(job_id) is not None:
+        return f"The job {job_id} cannot be paused, only a training can: wait for it with get_job, or cancel it with pause=false."
+    return f"Another dgx-pixels process works on job {job_id}: cancel it there, or end that process."

@@ -1,4 +1,4 @@
-"""Jobs in flight: started for one caller, awaited by any, ended by cancelling; what became of them is in the library.
+"""Jobs: started for one caller, awaited by any, ended by cancelling; what became of them is in the library.
 
 A runner that was given ways to do so also takes over what a process that died has left unfinished, under the same id.
 """
@@ -9,15 +9,17 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
+from dgx_pixels.models.gpu import Priority
 from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
-from dgx_pixels.tools.next_step import after
+from dgx_pixels.tools.flight import REPORT_EVERY_S, Flight, OnProgress, watch
+from dgx_pixels.tools.job_states import answer_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,13 +27,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_REPORT_EVERY_S = 0.2
-_HEARTBEAT_S = 10.0
-"""Clients that hear nothing for minutes give up; a job that queues or loads has no steps to report."""
-_MOST_ATTEMPTS = 2
-"""How often a job is begun. One that ends the process each time must not do so for ever."""
+_MOST_ATTEMPTS = 3
+"""How often a job is begun without getting further. One that ends the process each time must not do so for ever; a machine that
+went down in the middle of one, and in the middle of the next try, was no fault of it."""
 CURRENT_JOB: ContextVar[str] = ContextVar("the job that this task works for", default="")
 _INNER_FAILURE = "Something went wrong inside DGX-Pixels; its log has the details. Ask again, or try other settings."
+_PRIORITIES = {"batch": Priority.BATCH, "comparison": Priority.BATCH, "training": Priority.TRAINING}
 
 
 class JobFailedError(Exception):
@@ -50,43 +51,29 @@ class Report(Protocol):
     ) -> None: ...
 
 
-Work = Callable[[Report], Coroutine[Any, Any, JobResult]]
+class JobReport(Report, Protocol):
+    """What a job's work is given: a report that can also be told how the work is paused."""
+
+    def pausable(self, pause: Callable[[], None]) -> None:
+        """From now on `pause` asks the work to end with JobPausedError, as soon as it has kept what it has."""
+
+
+Work = Callable[[JobReport], Coroutine[Any, Any, JobResult]]
 Again = Callable[[JobRecord], Work]
 """Gives the work of a job, from what the library has of it."""
-OnProgress = Callable[[float, float, str], Awaitable[None]]
 
 
-class _Flight:
-    """A job that this process works on. `work` may be cancelled, once; `all`, which keeps its outcome, never is."""
-
-    def __init__(self) -> None:
-        self.progress = Progress(done=0, total=1, message="queued")
-        self.preview: NDArray[np.uint8] | None = None
-        self.running = False
-        self.begun = False
-        self.cancelled = False
-        self.left = False  # ended for now, by closing: another process shall do it
-        self.kept = asyncio.Event()  # the library has it, or could not take it
-        self.work: asyncio.Task[JobResult] | None = None
-        self.all: asyncio.Task[None] | None = None
-
-    def report(self, done: int, total: int, message: str, preview: NDArray[np.uint8] | None = None) -> None:
-        self.running = self.running or done > 0
-        self.preview = preview if preview is not None else self.preview
-        self.progress = Progress(done=done, total=total, message=message)
-
-    def cancel(self) -> None:
-        if not self.cancelled and self.work is not None:
-            self.work.cancel()
-        self.cancelled = True
+def priority_of(kind: str) -> Priority:
+    """The turn of a kind of job: somebody waits for most, and nobody for a batch, a comparison or a training."""
+    return _PRIORITIES.get(kind, Priority.INTERACTIVE)
 
 
 class JobRunner:
-    """Starts jobs, answers for them and cancels them. Close it before the things its jobs use."""
+    """Starts jobs, answers for them, pauses and cancels them. Close it before the things its jobs use."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._flights: dict[str, _Flight] = {}
+        self._flights: dict[str, Flight] = {}
         self._again: Mapping[str, Again] = {}
         self._turn = asyncio.Lock()
 
@@ -100,13 +87,36 @@ class JobRunner:
         job_id = job_id if job_id is not None else uuid.uuid4().hex[:12]
         return self._start(job_id, self._library.jobs.create(job_id, kind, project, request), work)
 
+    async def start_once(
+        self, kind: str, project: str, request: str, work: Work, *, key: str, asked: str, job_id: str | None = None
+    ) -> tuple[str, bool]:
+        """Begin the job of this key unless there is one: answers with its id, and whether it is new.
+
+        `asked` tells two questions under one key apart. Raises JobFailedError if the job was asked for with another one, and
+        LibraryError. A caller that goes away while the library writes leaves the job to whoever asks again.
+        """
+        return await asyncio.shield(self._start_once(kind, project, request, work, key, asked, job_id or uuid.uuid4().hex[:12]))
+
+    async def _start_once(
+        self, kind: str, project: str, request: str, work: Work, key: str, asked: str, job_id: str
+    ) -> tuple[str, bool]:
+        before = await self._library.jobs.create_once(job_id, kind, project, request, key, asked)
+        if before is None:
+            return self._start(job_id, None, work), True
+        if before.asked != asked:
+            raise JobFailedError(
+                f"The key {key!r} stands for another request, job {before.job_id}: give each request a key of its own."
+            )
+        await self.join(before.job_id, kind, work, request)
+        return before.job_id, False
+
     def _start(self, job_id: str, first: Coroutine[Any, Any, None] | None, work: Work, turn: asyncio.Lock | None = None) -> str:
-        flight = self._flights[job_id] = _Flight()
+        flight = self._flights[job_id] = Flight()
         flight.all = asyncio.create_task(self._fly(flight, job_id, first, work, turn), name=f"job {job_id}")
         return job_id
 
     async def _fly(
-        self, flight: _Flight, job_id: str, first: Coroutine[Any, Any, None] | None, work: Work, turn: asyncio.Lock | None
+        self, flight: Flight, job_id: str, first: Coroutine[Any, Any, None] | None, work: Work, turn: asyncio.Lock | None
     ) -> None:
         try:
             if first is not None:
@@ -121,14 +131,14 @@ class JobRunner:
             flight.kept.set()
             del self._flights[job_id]
 
-    async def _begin(self, flight: _Flight, job_id: str, work: Work, turn: asyncio.Lock | None) -> JobResult:
+    async def _begin(self, flight: Flight, job_id: str, work: Work, turn: asyncio.Lock | None) -> JobResult:
         CURRENT_JOB.set(job_id)
         async with turn or nullcontext():
             await self._library.jobs.begin(job_id)
             flight.begun = True
-            return await work(flight.report)
+            return await work(flight)
 
-    async def _keep_outcome(self, flight: _Flight, job_id: str, work: asyncio.Task[JobResult]) -> None:
+    async def _keep_outcome(self, flight: Flight, job_id: str, work: asyncio.Task[JobResult]) -> None:
         if work.cancelled() and flight.left:
             return await self._library.jobs.give_back(job_id, begun=flight.begun)
         if work.cancelled():
@@ -147,28 +157,49 @@ class JobRunner:
     async def take_over(self, again: Mapping[str, Again]) -> None:
         """Run what was left unfinished, now and whenever it is asked for; `again` gives the work of each kind that can be.
 
-        One after the other, so that a job that ends the process takes no other with it. Raises LibraryError.
+        What somebody waits for comes first. One after the other, so that a job that ends the process takes no other with it;
+        a training, which is a process of its own, holds up none. Raises LibraryError.
         """
         self._again = again
-        for job in await self._library.jobs.left():
+        for job in sorted(await self._library.jobs.left(), key=lambda job: priority_of(job.kind)):  # else the oldest first
             await self._take(job)
 
-    async def join(self, job_id: str, kind: str, work: Work) -> bool:
+    async def join(self, job_id: str, kind: str, work: Work, request: str | None = None) -> bool:
         """Whether a job of this id can be waited for: in flight, ended, or left and now taken over.
 
-        One that was cancelled, as a server does with its callers' when it ends, begins anew with `work`. Raises JobFailedError
-        for a job of another kind.
+        One that was cancelled, as a server does with its callers' when it ends, begins anew with `work`, which does `request`.
+        Raises JobFailedError for a job of another kind.
         """
-        if job_id in self._flights:
+        job = None if job_id in self._flights else await self._library.jobs.find(job_id)
+        if job_id in self._flights:  # by now
             return True
-        job = await self._library.jobs.find(job_id)
         if job is None:
             return False
         if job.kind != kind:
             raise JobFailedError(f"The call {job_id} has asked for another kind of work before: give each call an id of its own.")
-        if job.status == "cancelled" and await self._library.jobs.take(job) and job_id not in self._flights:
+        if job.status == "cancelled" and await self._library.jobs.take(job, request) and job_id not in self._flights:
             self._start(job_id, None, work)
         return True
+
+    async def resume(self, job_id: str, work: Work | None = None) -> None:
+        """Go on with a job that was paused, or that was cancelled or failed and is wanted all the same; under its id.
+
+        Its work is `work`, or what this runner does with left jobs of its kind. Nothing happens to one that is in flight.
+        Raises JobFailedError if it is done, is worked on elsewhere, or is of a kind that cannot be done again; LibraryError.
+        """
+        job = await self._library.jobs.get(job_id)
+        again = self._again.get(job.kind)
+        work = work if work is not None or again is None else again(job)
+        if job_id in self._flights:
+            return
+        if job.status == "done":
+            raise JobFailedError(f"The job {job_id} is done already, and no finished job runs again: ask for a new one.")
+        if self._library.jobs.is_worked_on(job):
+            raise JobFailedError(f"Another dgx-pixels process works on job {job_id}: wait for it with get_job.")
+        if work is None:
+            raise JobFailedError(f"A job of kind {job.kind} cannot go on in this process: run `dgx-pixels serve` and try there.")
+        if await self._library.jobs.take(job, afresh=True) and job_id not in self._flights:
+            self._start(job_id, None, work)
 
     async def _take(self, job: JobRecord) -> None:
         """Take a job over if it was left and can be done again."""
@@ -180,7 +211,8 @@ class JobRunner:
             await self._library.jobs.set(job.id, "failed", error=f"{why} Ask again with other settings.")
         elif job.id not in self._flights:
             logger.warning("job %s was left unfinished: it is done again", job.id)
-            self._start(job.id, None, again(job), self._turn)
+            turn = None if priority_of(job.kind) is Priority.TRAINING else self._turn
+            self._start(job.id, None, again(job), turn)
 
     def cancel(self, job_id: str) -> bool:
         """End a job at its next step; answers at once, with whether the job is in flight here."""
@@ -189,6 +221,28 @@ class JobRunner:
             return False
         flight.cancel()
         return True
+
+    async def end(self, job_id: str) -> None:
+        """Cancel a job that nobody works on: one that is paused, or that a process has left. Raises LibraryError."""
+        job = await self._library.jobs.get(job_id)
+        idle = job.status == "paused" or self._library.jobs.is_left(job)
+        if idle and job_id not in self._flights and await self._library.jobs.take(job):
+            await self._library.jobs.set(job_id, "cancelled")
+
+    def leave(self, job_id: str) -> None:
+        """End a job whose caller went away, unless somebody else waits for it."""
+        if (flight := self._flights.get(job_id)) is not None and flight.waiters == 0:
+            flight.cancel()
+
+    def pause(self, job_id: str) -> bool:
+        """Ask a job to keep what it has and end for now; answers at once, with whether it is in flight here and can."""
+        flight = self._flights.get(job_id)
+        return flight is not None and flight.pause()
+
+    def progress(self, job_id: str) -> Progress | None:
+        """How far a job is that is in flight here."""
+        flight = self._flights.get(job_id)
+        return flight.progress if flight is not None else None
 
     def preview(self, job_id: str) -> NDArray[np.uint8] | None:
         """How far the job's picture has come, (h, w, 3), if it is being drawn here."""
@@ -205,64 +259,25 @@ class JobRunner:
             await self._take(await self._library.jobs.get(job_id))
         flight = self._flights.get(job_id)
         if flight is not None and flight.all is not None:
-            await flight.kept.wait()
-            await _watch(flight, flight.all, deadline, on_progress)
+            with flight.waited_for():
+                await flight.kept.wait()
+                await watch(flight, flight.all, deadline, on_progress)
             if flight.all.done():
                 flight.all.result()
         job = await self._library.jobs.get(job_id)
         while flight is None and self._library.jobs.is_worked_on(job) and time.monotonic() < deadline:  # by another process
-            await asyncio.sleep(_REPORT_EVERY_S)
+            await asyncio.sleep(REPORT_EVERY_S)
             job = await self._library.jobs.get(job_id)
-        return self._answer(job)
-
-    def _answer(self, job: JobRecord) -> JobAnswer:
-        flight = self._flights.get(job.id)
-        if job.status == "done" and job.result is not None:
-            result = JobResult.model_validate_json(job.result)
-            progress = Progress(done=1, total=1, message="done")
-            return JobAnswer(job_id=job.id, status="done", progress=progress, result=result, next=after(result))
-        progress = Progress(done=0, total=1, message=job.status) if flight is None else flight.progress
-        if job.status == "cancelled":
-            return JobAnswer(job_id=job.id, status="cancelled", progress=progress, next="Ask again if it is still wanted.")
-        if job.status == "failed":
-            return JobAnswer(
-                job_id=job.id, status="failed", progress=progress, error=job.error, next="Mend the cause and ask again."
-            )
-        if job.status == "paused":
-            on = f"Call train_lora with resume={job.id!r} to go on, or cancel_job to end it."
-            return JobAnswer(job_id=job.id, status="paused", progress=progress, next=on)
-        if self._library.jobs.is_worked_on(job):
-            return JobAnswer(
-                job_id=job.id,
-                status="running" if flight is None or flight.running else "queued",
-                progress=progress,
-                next=f"Call get_job with job_id {job.id!r} to wait for it, or cancel_job to stop it.",
-            )
-        return JobAnswer(
-            job_id=job.id,
-            status="failed",
-            progress=progress,
-            error="The server ended before the job was done.",
-            next="Ask again.",
-        )
+        return answer_of(job, self._flights.get(job.id), worked_on=self._library.jobs.is_worked_on(job))
 
     async def close(self) -> None:
-        """End what is in flight and wait for it: cancelled, or left to the next process if this one takes over such work."""
+        """End what is in flight and wait for it.
+
+        It is left to the next process if this one takes over such work, too; else it is paused if it can be, or cancelled.
+        """
         flights = list(self._flights.values())
         for flight in flights:
             flight.left = bool(self._again) and not flight.cancelled
-            flight.cancel()
+            if flight.left or not flight.pause():
+                flight.cancel()
         await asyncio.gather(*(f.all for f in flights if f.all is not None), return_exceptions=True)
-
-
-async def _watch(flight: _Flight, task: asyncio.Task[None], deadline: float, on_progress: OnProgress | None) -> None:
-    """Wait for the task, telling `on_progress` of the newest progress; its values only ever grow, as MCP demands."""
-    told, told_at, value = None, time.monotonic(), 0.0
-    while not task.done() and (left := deadline - time.monotonic()) > 0:
-        await asyncio.wait({task}, timeout=min(_REPORT_EVERY_S, left))
-        progress, now = flight.progress, time.monotonic()
-        if on_progress is None or (progress == told and now - told_at < _HEARTBEAT_S):
-            continue
-        value = max(float(progress.done), value + 0.001)
-        told, told_at = progress, now
-        await on_progress(value, float(progress.total), progress.message)

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dgx_pixels.tools.answers import AssetAnswer, JobResult, ReplayAnswer, TilesetAnswer
+    from dgx_pixels.tools.answers import AssetAnswer, BatchAnswer, JobResult, TilesetAnswer
+    from dgx_pixels.tools.answers_replay import ReplayAnswer
+    from dgx_pixels.tools.answers_training import TrainingAnswer
 
 
 def after(result: JobResult) -> str:
     """One sentence or two on what to do with what a job made."""
+    if result.training is not None:
+        return _after_training(result.training)
+    if result.batch is not None:
+        return _after_batch(result.batch)
+    if result.comparison is not None:
+        return result.comparison.next
     first = result.assets[0]
     if result.replay is not None:
         return _of_replay(first, result.replay)
@@ -33,6 +41,27 @@ def after(result: JobResult) -> str:
         return f"{edits_kept(result.assets)}{seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
     look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
     return f"{hint}{edits_kept(result.assets)}{seen_in_game(result.assets)}{look}"
+
+
+def _after_training(training: TrainingAnswer) -> str:
+    if training.dry_run:
+        return "Nothing was trained. If report and contact sheet look right, call train_lora again with dry_run=false."
+    trigger = f" and {training.trigger!r} in the prompt" if training.trigger else ""
+    return (
+        f"Draw with it: generate_sprite with model={training.contender!r}{trigger}; a weight of 0.5 to 1 says how strongly. Look "
+        "at the samples: if they do not show the style yet, train with more steps; if they all look like one sprite, with fewer."
+    )
+
+
+def _after_batch(batch: BatchAnswer) -> str:
+    assets = [asset for item in batch.items for asset in item.assets]
+    shown = "The running game has the new pixels. " if all(asset.reloaded for asset in assets) else ""
+    look = f'{shown}Load each in Bevy by its path, like asset_server.load("{assets[0].path}").'
+    if batch.failed:
+        return f"{batch.failed} of {len(batch.items)} prompts failed, see `error` of each: ask for those again. {look}"
+    if not all(asset.published for asset in assets):
+        return "They are in the library; to have one in a game, call publish_asset with its id and the Bevy project (`project`)."
+    return look
 
 
 def _of_replay(asset: AssetAnswer, replay: ReplayAnswer) -> str:

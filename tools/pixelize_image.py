@@ -21,6 +21,7 @@ from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
+    KeyArgument,
     OverwriteArgument,
     PaletteArgument,
     ProjectArgument,
@@ -100,6 +101,7 @@ async def pixelize_image(
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
     project: ProjectArgument = None,
+    key: KeyArgument = None,
     services: Services = ServicesDep,
 ) -> ToolResult:
     """Turn any image file into true pixel art and write it into the Bevy project's assets/, where a running game reloads it.
@@ -124,7 +126,7 @@ async def pixelize_image(
     async def work(report: Report) -> JobResult:
         return await pixelize_job(services, request, bevy, report)
 
-    return await run_job(services, "pixelize", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress)
+    return await run_job(services, "pixelize", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, key=key)
 
 
 def _check(services: Services, project: BevyProject | None, request: PixelizeRequest) -> None:

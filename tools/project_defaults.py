@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dgx_pixels.bevy.project_settings import ProjectSettings, SettingsError, read_settings
 from dgx_pixels.models.catalogue import EMBEDDED
+from dgx_pixels.models.contender import Contender, parse_contender
+from dgx_pixels.pixels.palette import Palette
+from dgx_pixels.tools.reading import asked_palette
 from dgx_pixels.tools.sprite_request import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dgx_pixels.bevy.project import BevyProject
+    from dgx_pixels.tools.services import Services
 
 NO_PALETTE: Final = "none"
 _SIDE: Final = 32
 _SEEN_FROM: Final = ("character", "enemy", "npc", "tile", "environment", "background")
 """Categories that stand in the scene; an item or an icon looks the same from everywhere."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a drawing call starts from."""
+
+    settings: ProjectSettings
+    palette: Palette | None
+    contender: Contender
+
+
+def defaults(services: Services, project: BevyProject | None, palette: str | None, model: str | None) -> Defaults:
+    """Find the palette and the contender that are asked for, else the project's; blocks.
+
+    Raises RequestError, PaletteError and ModelError.
+    """
+    settings = settings_of(project)
+    named = palette_or_default(palette, settings)
+    locked = asked_palette(services, project, named) if named is not None else None
+    return Defaults(settings, locked, parse_contender(services.catalogue, model if model is not None else settings.model))
 
 
 def settings_of(project: BevyProject | None) -> ProjectSettings:

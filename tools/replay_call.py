@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.tools.answers import JobResult
-    from dgx_pixels.tools.jobs import OnProgress, Report
+    from dgx_pixels.tools.flight import OnProgress
+    from dgx_pixels.tools.jobs import Report
     from dgx_pixels.tools.services import Services
 
 
 async def run_replay(
     services: Services, project: BevyProject | None, replay: str, reference: str | None, *, beside: Mapping[str, object],
-    wait_s: float, on_progress: OnProgress,
+    wait_s: float, on_progress: OnProgress, key: str | None,
 ) -> ToolResult:  # fmt: skip
     """Start the job and wait for it. Raises ToolError, also if one of the arguments `beside` it is given: the recipe has them."""
     given = [name for name, value in beside.items() if value is not None]
@@ -41,4 +42,4 @@ async def run_replay(
     async def work(report: Report) -> JobResult:
         return await replay_job(services, request, project, report)
 
-    return await run_job(services, "replay", project, request, work, wait_s=wait_s, on_progress=on_progress)
+    return await run_job(services, "replay", project, request, work, wait_s=wait_s, on_progress=on_progress, key=key)

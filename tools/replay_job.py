@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from dgx_pixels.bevy.project import ProjectError, open_project
 from dgx_pixels.models.contender import parse_contender
-from dgx_pixels.tools.answers import JobResult, ReplayAnswer
+from dgx_pixels.models.gpu import Priority
+from dgx_pixels.tools.answers import JobResult
+from dgx_pixels.tools.answers_replay import ReplayAnswer
 from dgx_pixels.tools.differences import differences
 from dgx_pixels.tools.finished import Origin, as_kept, keep, publish, with_recipe
 from dgx_pixels.tools.jobs import JobFailedError
@@ -93,7 +95,7 @@ async def _make(services: Services, project: BevyProject | None, request: Replay
     reference = await fit_reference(services, data, sprite, contender.base) if data is not None else None
     made = await draw_variant(
         services, sprite, contender, reference, 0,
-        lambda done, total, preview: report(done, total + 1, "drawing it again", preview),
+        lambda done, total, preview: report(done, total + 1, "drawing it again", preview), Priority.INTERACTIVE,
     )  # fmt: skip
     origin = Origin(request.path, sprite.name, sprite.category, sprite.prompt, sprite.seed, sprite.model, source=source)
     return _Made(made.sprite, origin, made.recipe, made.checks)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from fastmcp.dependencies import Depends
@@ -31,6 +32,8 @@ PROJECT_HEADER = "x-dgx-pixels-project"
 CALL_HEADER = "x-dgx-pixels-call"
 """The HTTP header in which a stdio proxy names each tool call, so that one that is sent again is known: 12 hex digits."""
 
+ASKED: ContextVar[Mapping[str, Any] | None] = ContextVar("the arguments of this tool call, as they were sent", default=None)
+
 
 @dataclass(frozen=True)
 class Services:
@@ -53,6 +56,15 @@ class Services:
     """Where a running game answers, unless its project's settings say otherwise."""
     reload_wait_s: float = DEFAULT_WAIT_S
     """Seconds to wait after a publish until a running game has shown it; 0 asks none."""
+    serves: Callable[[BevyProject], None] = lambda _: None
+    """Told of the project of each request."""
+    device: str = "auto"
+    """Where trainings run, as in the settings."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of all that lasts: see `docs/how-it-works.md`."""
+        return self.catalogue.folder.parent
 
 
 def _services() -> Services:
@@ -90,6 +102,8 @@ def project_of(services: Services, asked: str | None) -> BevyProject | None:
     if not path.is_absolute():
         raise ToolError(f"The project {str(path)!r} is not an absolute path: give the folder with its Cargo.toml in full.")
     try:
-        return open_project(path)
+        project = open_project(path)
     except ProjectError as error:
         raise ToolError(str(error)) from error
+    services.serves(project)
+    return project

@@ -11,7 +11,7 @@ from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError
 from dgx_pixels.models.contender import parse_contender
-from dgx_pixels.models.gpu import GpuLostError, QueueFullError, WorkCancelledError
+from dgx_pixels.models.gpu import GpuLostError, Priority, QueueFullError, WorkCancelledError
 from dgx_pixels.models.render import RenderRequest
 from dgx_pixels.pixels.checks import check_key, check_sprite
 from dgx_pixels.pixels.read import PictureError
@@ -46,15 +46,28 @@ JOB_ERRORS = (ModelError, PublishError, LibraryError, QueueFullError, WorkCancel
 async def sprite_job(services: Services, request: SpriteRequest, project: BevyProject | None, report: Report) -> JobResult:
     """Make all variants, keep each as soon as it is done, publish them together. Raises JobFailedError."""
     try:
-        contender = parse_contender(services.catalogue, request.model)
-        reference = await read_reference(services, project, request, contender.base)
-        progress = _Progress(report, request.variants)
-        variants = [_variant(services, request, contender, reference, project, i, progress) for i in range(request.variants)]
-        made = _all(await asyncio.gather(*variants, return_exceptions=True))
+        made = await make_sprites(services, request, project, report)
         assets = await publish(services, project, made, wanted=request.publish, overwrite=request.overwrite)
     except JOB_ERRORS as error:
         raise JobFailedError(str(error)) from error
     return JobResult(assets=assets)
+
+
+async def make_sprites(
+    services: Services, request: SpriteRequest, project: BevyProject | None, report: Report,
+    priority: Priority = Priority.INTERACTIVE,
+) -> list[Finished]:  # fmt: skip
+    """Make all variants and keep each as soon as it is done; those that this job has kept before are not made again.
+
+    Raises one of JOB_ERRORS.
+    """
+    contender = parse_contender(services.catalogue, request.model)
+    reference = await read_reference(services, project, request, contender.base)
+    progress = _Progress(report, request.variants)
+    variants = [
+        _variant(services, request, contender, reference, project, i, progress, priority) for i in range(request.variants)
+    ]
+    return _all(await asyncio.gather(*variants, return_exceptions=True))
 
 
 def _all(outcomes: Sequence[Finished | BaseException]) -> list[Finished]:
@@ -83,7 +96,7 @@ class _Progress:
 
 async def _variant(
     services: Services, request: SpriteRequest, contender: Contender, reference: Reference | None,
-    project: BevyProject | None, i: int, progress: _Progress,
+    project: BevyProject | None, i: int, progress: _Progress, priority: Priority,
 ) -> Finished:  # fmt: skip
     seed = request.seed + i
     path = sprite_path(request.category, request.name, i + 1, request.variants)
@@ -92,8 +105,9 @@ async def _variant(
     if (before := await kept_before(services, origin)) is not None:
         return before
     drawn = await draw_variant(
-        services, request, contender, reference, i, lambda done, total, preview: progress.told(i, done, total, preview)
-    )
+        services, request, contender, reference, i,
+        lambda done, total, preview: progress.told(i, done, total, preview), priority,
+    )  # fmt: skip
     return await keep(services, project, drawn.sprite, origin, drawn.recipe, drawn.checks)
 
 
@@ -109,13 +123,14 @@ class Drawn:
 
 async def draw_variant(
     services: Services, request: SpriteRequest, contender: Contender, reference: Reference | None, i: int, watch: Watcher | None,
+    priority: Priority,
 ) -> Drawn:  # fmt: skip
     """Draw variant `i` of a request and make its sprite; the same request gives the same, whoever asks.
 
     Raises ModelError, QueueFullError, WorkCancelledError and GpuLostError.
     """
     base, seed = contender.base, request.seed + i
-    render = await services.gpu.draw(_render_request(request, contender, reference, seed), watch)
+    render = await services.gpu.draw(_render_request(request, contender, reference, seed), watch, priority)
     sprite = await asyncio.to_thread(_sprite, request, contender, render.pixels)
     checks = check_sprite(
         sprite, width=request.width, height=request.height, colors=request.colors, palette=request.palette,

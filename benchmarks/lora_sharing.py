@@ -1,0 +1,163 @@
+"""What drawing and training cost each other, where both share one GPU or CPU.
+
+`python benchmarks/lora_sharing.py [--rounds 4] [--seconds 20] [--write]` starts a server of its own and trains tiny-sdxl in it.
+Three phases take turns, so that whatever else the machine does falls on all alike: drawing alone (the training is paused),
+training alone, and both: a sprite every few seconds while it trains. A sprite's time is that of the whole call, as a client waits
+for it. What a training step takes is read from the run's metrics; how many it makes in a phase gives the steps a second.
+
+The promise is that a drawing gets in within one training step: so a sprite may take one step longer while a training runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from fastmcp import Client
+from measuring import machine
+from training_calls import at_step, call, sprites, until
+
+from dgx_pixels.server.connect import transport
+from dgx_pixels.server.find import running
+from dgx_pixels.server.settings import Settings
+
+_EVERY_S = 3.0
+_SPRITE = {"prompt": "a red potion", "steps": 8, "publish": False, "model": "tiny-sdxl"}
+_TRAINING = {"name": "sharing", "base": "tiny-sdxl", "preset": "fast", "steps": 100_000, "sample_prompts": [], "wait_s": 0}
+PAGE = Path(__file__).with_suffix(".md")
+
+
+@dataclass
+class Found:
+    """What was measured: seconds of sprites, alone and while it trains; steps a second, alone and while drawing; seconds of steps."""
+
+    alone: list[float] = field(default_factory=list)
+    shared: list[float] = field(default_factory=list)
+    steps_alone: list[float] = field(default_factory=list)
+    steps_shared: list[float] = field(default_factory=list)
+    step_s: list[float] = field(default_factory=list)
+
+
+@contextlib.asynccontextmanager
+async def serving(home: Path, folder: Path) -> AsyncIterator[Client[Any]]:
+    """A client of a server of its own on this home, which may read the folder."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    settings = Settings(home=home, port=port)
+    words = ["serve", "--home", str(home), "--port", str(port), "--read-roots", str(folder)]
+    server = await asyncio.create_subprocess_exec(sys.executable, "-m", "dgx_pixels.server", *words)
+    try:
+        while await running(settings) is None:
+            await asyncio.sleep(0.1)
+        async with Client(transport(settings, None)) as client:
+            yield client
+    finally:
+        server.send_signal(signal.SIGTERM)
+        await server.wait()
+
+
+async def draw_for(client: Client[Any], seconds: float) -> list[float]:
+    """Seconds that each sprite took, one every few seconds."""
+    took, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        started = time.monotonic()
+        await client.call_tool("generate_sprite", {**_SPRITE, "seed": len(took), "name": f"potion_{time.time_ns() % 10**9}x"})
+        took.append(time.monotonic() - started)
+        await asyncio.sleep(max(0.0, _EVERY_S - took[-1]))
+    return took
+
+
+async def measure(home: Path, folder: Path, rounds: int, seconds: float) -> Found:
+    """Run all phases, round by round."""
+    found = Found()
+    async with serving(home, folder) as client:
+        await client.call_tool("generate_sprite", _SPRITE)  # loads the model
+        job_id = (await call(client, "train_lora", source=str(folder), **_TRAINING))["job_id"]
+        metrics = home / "jobs" / job_id / "metrics.jsonl"
+        for round_ in range(rounds):
+            await until(client, job_id, at_step(5 + rows(metrics)))
+            for shared in (False, True) if round_ % 2 else (True, False):
+                before, started = rows(metrics), time.monotonic()
+                if shared:
+                    found.shared += await draw_for(client, seconds)
+                else:
+                    await asyncio.sleep(seconds)
+                speed = (rows(metrics) - before) / (time.monotonic() - started)
+                (found.steps_shared if shared else found.steps_alone).append(speed)
+                if not shared:
+                    found.step_s += [json.loads(line)["seconds"] for line in metrics.read_text().splitlines()[before:]]
+            await call(client, "cancel_job", job_id=job_id, pause=True)
+            found.alone += await draw_for(client, seconds)
+            if round_ + 1 < rounds:
+                await call(client, "train_lora", resume=job_id, wait_s=0)
+    return found
+
+
+def rows(metrics: Path) -> int:
+    """How many steps a run has made."""
+    return metrics.read_text().count("\n") if metrics.exists() else 0
+
+
+def page(found: Found, rounds: int, seconds: float) -> str:
+    """The results as Markdown."""
+    step, alone, shared = (statistics.median(v) for v in (found.step_s, found.alone, found.shared))
+    fast, slow = statistics.mean(found.steps_alone), statistics.mean(found.steps_shared)
+    busy = shared / _EVERY_S
+    lines = [
+        "# Drawing while training", "",
+        f"By `python benchmarks/lora_sharing.py --rounds {rounds} --seconds {seconds:g} --write` on {machine()}: tiny-sdxl, a sprite "
+        f"of {_SPRITE['steps']} steps every {_EVERY_S:g} s, while the preset `fast` trains (batches of 8). The phases took turns in "
+        "one run.", "",
+        "| a sprite's time, s | median | worst | sprites |", "|---|---|---|---|",
+        _row("no training", found.alone), _row("while it trains", found.shared),
+        f"| longer by | {shared - alone:.2f} | {max(found.shared) - max(found.alone):.2f} | |", "",
+        f"A training step takes {step:.2f} s (median; worst {max(found.step_s):.2f} s), and a drawing waits for the one that runs: "
+        f"the median sprite came {(shared - alone) / step:.1f} steps later than without training, the worst "
+        f"{(max(found.shared) - alone) / step:.1f} steps later than the median one without.", "",
+        "| the training | steps a second |", "|---|---|",
+        f"| alone | {fast:.2f} |", f"| with a sprite every {_EVERY_S:g} s | {slow:.2f} |",
+        f"| kept | {slow / fast:.0%} |", "",
+        f"The sprites themselves took {busy:.0%} of the time; what is not kept beyond that is the price of taking turns.", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _row(name: str, values: Sequence[float]) -> str:
+    return f"| {name} | {statistics.median(values):.2f} | {max(values):.2f} | {len(values)} |"
+
+
+def main() -> None:
+    """Measure, print, and write the page if asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=20, help="of each phase")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
+    arguments = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes of many threads each would fight for the cores
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder).resolve()
+        found = asyncio.run(measure(root / "home", sprites(root / "art", 24), arguments.rounds, arguments.seconds))
+    text = page(found, arguments.rounds, arguments.seconds)
+    print(text)
+    if arguments.write:
+        PAGE.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

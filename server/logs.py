@@ -1,0 +1,67 @@
+"""Logs: lines for people on stderr, and the same as JSON lines, with their job, in `home/logs/`, bounded."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from typing import TYPE_CHECKING
+
+from dgx_pixels.tools.jobs import CURRENT_JOB
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MOST_BYTES, _BACKUPS = 5 << 20, 4
+_MOST_TEXT = 4000
+"""Characters of one message or traceback: whatever a caller sends, a line stays a line."""
+_OURS, _OTHERS = "dgx_pixels", ("fastmcp", "mcp", "uvicorn")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a record: time, level, logger, message, and where there is one, job, error and the record's `facts`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write the record on one line."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()[:_MOST_TEXT],
+        }  # fmt: skip
+        if job := CURRENT_JOB.get():
+            line["job"] = job
+        line |= getattr(record, "facts", {})
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)[-_MOST_TEXT:]
+        return json.dumps(line)
+
+
+def configure(home: Path) -> None:
+    """Log what this process does, from INFO on into `home/logs/server.jsonl`, from WARNING on on stderr, too.
+
+    The file is at most 5 MiB, and four before it are kept. Where it cannot be written, a warning says so.
+    """
+    people = logging.StreamHandler()
+    people.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    people.setLevel(logging.WARNING)
+    handlers: list[logging.Handler] = [people]
+    refused: OSError | None = None
+    try:
+        folder = home / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        machines = RotatingFileHandler(folder / "server.jsonl", maxBytes=_MOST_BYTES, backupCount=_BACKUPS, encoding="utf-8")
+        machines.setFormatter(JsonLines())
+        handlers.append(machines)
+    except OSError as error:
+        refused = error
+    for name in (_OURS, *_OTHERS):
+        logger = logging.getLogger(name)
+        for old in list(logger.handlers):
+            logger.removeHandler(old)
+            old.close()
+        for handler in handlers:
+            logger.addHandler(handler)
+        logger.propagate = False
+        logger.setLevel(logging.INFO if name == _OURS else logging.WARNING)
+    if refused is not None:
+        logging.getLogger(_OURS).warning("nothing is logged into %s: %s", home / "logs", refused)

@@ -1,0 +1,58 @@
+"""`dgx-pixels promote` calls promote_lora in this process: it needs no model's weights."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dgx_pixels.server.settings import Settings
+    from dgx_pixels.tools.answers_promotion import PromotionTold
+
+
+def options(promote: argparse.ArgumentParser) -> None:
+    """The command's own options."""
+    promote.add_argument("contender", nargs="?", help="'base+lora:weight'; left out: say what draws now, and why")
+    promote.add_argument("--force", action="store_true", default=None, help="although the votes are too few or against it")
+    promote.add_argument("--rollback", action="store_true", default=None, help="make what was the default before it again")
+
+
+def run_promote(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Promote or roll back, and print what draws now; answers with the exit status. Raises ToolError with one sentence."""
+    from fastmcp.exceptions import ToolError
+
+    from dgx_pixels.server.init_command import called
+    from dgx_pixels.tools.answers_promotion import PromotionAnswer
+
+    asked = {name: getattr(arguments, name) for name in ("contender", "force", "rollback")}
+    try:
+        answer = PromotionAnswer.model_validate(called(settings, "promote_lora", asked))
+    except ToolError as error:
+        raise ToolError(in_our_words(str(error))) from error
+    if arguments.json:
+        print(json.dumps(answer.model_dump(mode="json"), indent=2))
+        return 0
+    print(f"{answer.file}  {answer.default}{'' if answer.chosen else ' (nothing is set)'}")
+    for promotion in answer.history:
+        print(_line(promotion))
+    print(in_our_words(answer.next))
+    return 0
+
+
+def in_our_words(text: str) -> str:
+    """A tool's sentence, with the command line's words for what to do."""
+    for theirs, ours in (
+        ("generate_sprite", "`dgx-pixels sprite`"), ("rollback=true", "--rollback"), ("force=true", "--force"),
+        ("compare_models", "`dgx-pixels compare`"), ("record_vote", "`dgx-pixels vote`"),
+        ("setup_project", "`dgx-pixels init --model`"),
+    ):  # fmt: skip
+        text = text.replace(theirs, ours)
+    return text
+
+
+def _line(made: PromotionTold) -> str:
+    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(made.created))
+    how = f"{made.wins} to {made.losses} over {made.against}{', forced' if made.forced else ''}"
+    return f"  {day}  {made.contender}  {how}{', rolled back' if made.undone is not None else ''}"

@@ -1,0 +1,23 @@
+"""Prompts from a text file: one a line; empty lines and lines that begin with # are skipped."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from fastmcp.exceptions import ToolError
+
+
+def read_prompts(file: str) -> list[str]:
+    """The prompts of a file, or of stdin for "-". Raises ToolError, with one sentence, if there are none."""
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).expanduser().read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ToolError(f"{file} is no text in UTF-8: write one prompt a line.") from error
+    except OSError as error:
+        raise ToolError(f"{file} cannot be read ({error.strerror}): give a text file with one prompt a line.") from error
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    prompts = [line for line in lines if line and not line.startswith("#")]
+    if not prompts:
+        raise ToolError(f"{'stdin' if file == '-' else file} has no prompts: write one a line.")
+    return prompts

@@ -1,0 +1,87 @@
+"""`dgx-pixels train`: calls the tool train_lora, in the running server if there is one, else in this process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from dgx_pixels.server.asking import ask
+from dgx_pixels.server.find import running
+from dgx_pixels.server.settings import Settings
+from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.training_shown import line_of
+
+_ARGUMENTS = (
+    "source", "name", "base", "preset", "trigger", "grid", "licence", "steps", "rank", "learning_rate", "sample_prompts", "seed",
+    "dry_run", "resume", "overwrite",
+)  # fmt: skip
+
+
+def run_train(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Train and print what was made; answers with the exit status. Raises ToolError with one sentence."""
+    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
+    asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
+    optimizer = [("optimizer", arguments.optimizer)] if arguments.optimizer is not None else []
+    if others := [*(arguments.others or ()), *optimizer]:
+        asked["settings"] = dict(others)
+    if "source" in asked and Path(asked["source"]).expanduser().is_dir():
+        asked["source"] = str(Path(asked["source"]).expanduser().resolve())
+    training, started = _Training(settings), time.monotonic()
+    try:
+        answer = asyncio.run(training.run(asked))
+    except KeyboardInterrupt:
+        if training.job_id is None:
+            raise
+        print(f"\n{training.what_now()}", file=sys.stderr)
+        return 130
+    if arguments.json:
+        print(json.dumps(answer.model_dump(mode="json"), indent=2))
+    else:
+        _print(answer, time.monotonic() - started)
+    return 0 if answer.status == "done" else 1
+
+
+class _Training:
+    """One call, and what is to be said if it is broken off."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._in_server = False
+        self.job_id: str | None = None
+
+    async def run(self, asked: dict[str, Any]) -> JobAnswer:
+        self._in_server = await running(self._settings) is not None
+        settings = self._settings
+        if not self._in_server and Path(asked.get("source", "")).is_absolute():  # here a person names the folder
+            settings = settings.model_copy(update={"read_roots": (*settings.read_roots, Path(asked["source"]))})
+        return await ask(settings, "train_lora", asked, self._told)
+
+    def _told(self, job_id: str) -> None:
+        self.job_id = job_id
+
+    def what_now(self) -> str:
+        if self._in_server:
+            return f"The training goes on in the server, as job {self.job_id}: `dgx-pixels jobs cancel {self.job_id}` ends it."
+        return f"The training is paused: `dgx-pixels train --resume {self.job_id}` goes on with it."
+
+
+def _print(answer: JobAnswer, seconds: float) -> None:
+    training = answer.result.training if answer.result is not None else None
+    if training is not None:
+        print(line_of(training))
+        if training.dry_run:
+            print(f"Contact sheet: {training.dataset.get('contact_sheet')}")
+        else:
+            trigger = f"{training.trigger}, " if training.trigger else ""
+            print(f'Draw with it: dgx-pixels sprite "{trigger}a red potion" --model {training.contender}')
+    elif answer.status == "paused":
+        print(f"Paused: dgx-pixels train --resume {answer.job_id} goes on.")
+    elif answer.status != "done":
+        print(answer.error or f"The training is {answer.status}.", file=sys.stderr)
+    print(f"{seconds:.1f} s.")

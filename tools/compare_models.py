@@ -1,0 +1,123 @@
+"""`compare_models`: contenders side by side, on the same prompts and seeds, blind, to be voted on with `record_vote`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+from fastmcp import Context
+from fastmcp.exceptions import ToolError
+from fastmcp.tools import ToolResult, tool
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from dgx_pixels.library.database import LibraryError
+from dgx_pixels.models.catalogue import ModelError, check_weights
+from dgx_pixels.pixels.palette import PaletteError
+from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
+from dgx_pixels.tools.arguments import (
+    CategoryArgument,
+    PaletteArgument,
+    ProjectArgument,
+    TransparentArgument,
+    WaitArgument,
+    bounds,
+)
+from dgx_pixels.tools.comparison_job import comparison_job
+from dgx_pixels.tools.comparison_reference import asset_pictures, style_of_assets, style_of_folder
+from dgx_pixels.tools.comparison_request import MOST_SEEDS, asked_contenders, comparison_request
+from dgx_pixels.tools.job_calls import check_wait, run_job
+from dgx_pixels.tools.project_defaults import palette_or_default, settings_of, size_or_default
+from dgx_pixels.tools.prompt_sets import asked_prompts, prompt_sets
+from dgx_pixels.tools.reading import ReadError, asked_palette
+from dgx_pixels.tools.services import Services, ServicesDep, project_of
+from dgx_pixels.tools.sprite_request import RequestError, read_category, read_profile
+
+if TYPE_CHECKING:
+    from dgx_pixels.bevy.project import BevyProject
+    from dgx_pixels.pixels.likeness import Style
+    from dgx_pixels.tools.jobs import Report
+
+VIEWER = "ui://dgx-pixels/comparison"
+
+
+@tool(
+    title="Compare models",
+    output_schema=schema_of(JobAnswer),
+    annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False),
+    meta={"ui": {"resourceUri": VIEWER}},
+)
+async def compare_models(
+    contenders: Annotated[
+        list[str],
+        Field(
+            description="2 to 4, each a base model with LoRAs as 'base+lora:weight': ['tiny-sdxl', 'tiny-sdxl+mine:0.8']. "
+            "A base without LoRAs is added if there is none."
+        ),
+    ],
+    ctx: Context,
+    prompts: Annotated[list[str] | None, Field(description="1 to 20 prompts; or give prompt_set.")] = None,
+    prompt_set: Annotated[
+        str | None, Field(description="A set of ours.", json_schema_extra={"enum": [*prompt_sets(), None]})
+    ] = None,
+    category: CategoryArgument = "item",
+    seeds: Annotated[
+        int, Field(description="How many for each prompt: seed, seed + 1, ...", json_schema_extra=bounds(1, MOST_SEEDS))
+    ] = 1,
+    seed: Annotated[int | None, Field(description="The first; random if left out.")] = None,
+    profile: Annotated[str, Field(description="draft (fast), standard or best.")] = "standard",
+    size: Annotated[int | str | None, Field(description="As in generate_sprite.")] = None,
+    colors: Annotated[int | None, Field(description="At most this many.", json_schema_extra=bounds(2, 256))] = None,
+    palette: PaletteArgument = None,
+    transparent: TransparentArgument = None,
+    negative_prompt: Annotated[str, Field(description="What must not be drawn.")] = "",
+    steps: Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))] = None,
+    guidance: Annotated[float | None, Field(description="Replaces the profile's.", json_schema_extra=bounds(1, 20))] = None,
+    reference: Annotated[
+        str | None,
+        Field(description="Sprites to measure likeness to: 'project', a folder, or asset ids split by commas."),
+    ] = None,
+    blind: Annotated[bool, Field(description="Tell who drew what only after the vote; other votes don't count later.")] = True,
+    wait_s: WaitArgument = 45,
+    project: ProjectArgument = None,
+    services: Services = ServicesDep,
+) -> ToolResult:
+    """Draw the same prompts and seeds with 2 to 4 models or LoRA strengths, to learn which draws better.
+
+    Gives one sheet of pictures labelled A, B, C, D, shuffled anew each round: show it to the user, and give each round's choice
+    to record_vote. After the last vote it says who is who, win rates with their intervals, and what was measured.
+    """
+    bevy = project_of(services, project)
+    check_wait(wait_s)
+    try:
+        settings = await asyncio.to_thread(settings_of, bevy)
+        palette = palette_or_default(palette, settings)
+        locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
+        chosen = read_profile(profile)
+        named, note = await asyncio.to_thread(asked_contenders, services.catalogue, contenders, chosen)
+        request = comparison_request(
+            named, note, asked_prompts(prompts, prompt_set, read_category(category)), settings,
+            size=size_or_default(size, settings, named[0].base.sizes), colors=colors, palette=locked, transparent=transparent,
+            negative_prompt=negative_prompt, seeds=seeds, seed=seed, profile=chosen, steps=steps, guidance=guidance,
+            reference=await _reference(services, bevy, reference), blind=blind,
+        )  # fmt: skip
+        for base in {contender.base.id: contender.base for contender in named}.values():
+            await asyncio.to_thread(check_weights, base)
+    except (RequestError, PaletteError, ModelError, ReadError, LibraryError) as error:
+        raise ToolError(str(error)) from error
+
+    async def work(report: Report) -> JobResult:
+        return await comparison_job(services, request, bevy, report)
+
+    return await run_job(
+        services, "comparison", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, lasting=True
+    )  # fmt: skip
+
+
+async def _reference(services: Services, project: BevyProject | None, text: str | None) -> Style | None:
+    if text is None:
+        return None
+    pngs = await asset_pictures(services, text)
+    if pngs is not None:
+        return await asyncio.to_thread(style_of_assets, pngs)
+    return await asyncio.to_thread(style_of_folder, services, project, text)

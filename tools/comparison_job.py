@@ -1,0 +1,82 @@
+"""The work of a comparison: every contender's picture for every round, kept one by one; what is there is not drawn again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from dgx_pixels.library.comparison_records import NewCell
+from dgx_pixels.library.comparison_report import told
+from dgx_pixels.models.contender import parse_contender
+from dgx_pixels.models.gpu import Priority
+from dgx_pixels.pixels.measures import measure
+from dgx_pixels.tools.answers import JobResult
+from dgx_pixels.tools.comparison_page import write_page
+from dgx_pixels.tools.finished import with_recipe
+from dgx_pixels.tools.jobs import CURRENT_JOB, JobFailedError
+from dgx_pixels.tools.sprite_job import JOB_ERRORS, draw_variant
+
+if TYPE_CHECKING:
+    from dgx_pixels.bevy.project import BevyProject
+    from dgx_pixels.library.comparison_records import Comparison
+    from dgx_pixels.tools.comparison_request import ComparisonRequest
+    from dgx_pixels.tools.jobs import Report
+    from dgx_pixels.tools.services import Services
+
+
+async def comparison_job(
+    services: Services, request: ComparisonRequest, project: BevyProject | None, report: Report
+) -> JobResult:  # fmt: skip
+    """Draw what is not drawn yet, round by round; the comparison's id is the job's. Raises JobFailedError."""
+    comparison_id, kept = CURRENT_JOB.get(), services.library.comparisons
+    try:
+        await kept.begin(
+            comparison_id, str(project.root) if project else "", request.contenders, request.rounds, blind=request.blind,
+            base=request.base, note=request.note,
+        )  # fmt: skip
+        await _draw(services, request, await kept.get(comparison_id), report)
+        await kept.end_if_voted(comparison_id)
+        await write_page(services, comparison_id)
+        return JobResult(comparison=await told(kept, comparison_id))
+    except JOB_ERRORS as error:
+        raise JobFailedError(f"{error} Rounds that were drawn before can be voted on: call get_job.") from error
+
+
+async def _draw(services: Services, request: ComparisonRequest, found: Comparison, report: Report) -> None:
+    """Draw the missing cells of all rounds.
+
+    Inside a round by chance, not by label, and told as rounds, without steps or previews: how long a picture takes would say
+    who draws it.
+    """
+    cells = len(found.rounds) * len(found.contenders)
+    done = sum(len(r.cells) for r in found.rounds)
+    report(done, cells, "waiting for the GPU thread and the model")
+    for r in found.rounds:
+        missing = [place for place in r.places if place not in r.cells]
+        for place in secrets.SystemRandom().sample(missing, len(missing)):
+            await services.library.comparisons.add_cell(found.id, await _cell(services, request, r.number, place))
+            done += 1
+            report(done, cells, f"drawing round {r.number} of {len(found.rounds)}")
+
+
+async def _cell(services: Services, request: ComparisonRequest, round_number: int, place: int) -> NewCell:
+    """One contender's picture: what generate_sprite draws and keeps for the same request."""
+    asked = request.cell(round_number, place)
+    contender = await asyncio.to_thread(parse_contender, services.catalogue, asked.model)
+    drawn = await draw_variant(services, asked, contender, None, 0, None, Priority.BATCH)
+
+    def finished() -> NewCell:
+        measured = measure(
+            drawn.render.pixels, drawn.sprite, palette=asked.palette, transparent=asked.transparent, ground=contender.base.ground,
+            reference=request.reference,
+        )  # fmt: skip
+        return NewCell(
+            round_number, place, with_recipe(drawn.sprite, drawn.recipe)[0],
+            json.dumps(drawn.render.weights_sha256, sort_keys=True), drawn.render.seconds, drawn.render.peak_bytes,
+            asdict(measured),
+        )  # fmt: skip
+
+    return await asyncio.to_thread(finished)

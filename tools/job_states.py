@@ -1,0 +1,51 @@
+"""What is answered for a job: its state in the library, with the progress of one that is in flight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
+from dgx_pixels.tools.next_step import after
+
+if TYPE_CHECKING:
+    from dgx_pixels.library.records import JobRecord
+    from dgx_pixels.tools.flight import Flight
+
+
+def answer_of(job: JobRecord, flight: Flight | None, *, worked_on: bool) -> JobAnswer:
+    """The answer for a job that this process may have in flight; `worked_on` says whether any process works on it."""
+    if job.status == "done" and job.result is not None:
+        result = JobResult.model_validate_json(job.result)
+        progress = Progress(done=1, total=1, message="done")
+        return JobAnswer(job_id=job.id, status="done", progress=progress, result=result, next=after(result))
+    progress = Progress(done=0, total=1, message=job.status) if flight is None else flight.progress
+    if job.status == "cancelled":
+        return JobAnswer(job_id=job.id, status="cancelled", progress=progress, next=_after_cancel(job))
+    if job.status == "failed":
+        return JobAnswer(job_id=job.id, status="failed", progress=progress, error=job.error, next="Mend the cause and ask again.")
+    if job.status == "paused":
+        on = f"Call train_lora with resume={job.id!r} to go on, or cancel_job to end it."
+        return JobAnswer(job_id=job.id, status="paused", progress=progress, next=on)
+    if worked_on:
+        return JobAnswer(
+            job_id=job.id,
+            status="running" if flight is None or flight.running else "queued",
+            progress=progress,
+            next=f"Call get_job with job_id {job.id!r} to wait for it, or cancel_job to stop it.",
+        )
+    return JobAnswer(
+        job_id=job.id,
+        status="failed",
+        progress=progress,
+        error="The server ended before the job was done.",
+        next="Ask again.",
+    )
+
+
+def _after_cancel(job: JobRecord) -> str:
+    if job.kind != "training":
+        return "Ask again if it is still wanted."
+    return (
+        f"Its checkpoints stay: train_lora with resume={job.id!r} goes on from the last one. If it is not wanted any more, "
+        f"delete the folder jobs/{job.id} in DGX-Pixels' home."
+    )

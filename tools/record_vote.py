@@ -1,0 +1,68 @@
+"""`record_vote`: which picture of a round is the best; after the last vote, who drew what, and what the votes say."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastmcp.exceptions import ToolError
+from fastmcp.tools import ToolResult, tool
+from fastmcp.utilities.types import Image
+from mcp_types import ContentBlock, TextContent, ToolAnnotations
+from pydantic import Field
+
+from dgx_pixels.library.comparison_pictures import sheet
+from dgx_pixels.library.comparison_report import told
+from dgx_pixels.library.database import LibraryError
+from dgx_pixels.tools.answers import VoteAnswer, schema_of
+from dgx_pixels.tools.comparison_page import write_page
+from dgx_pixels.tools.services import Services, ServicesDep
+
+
+@tool(
+    title="Record vote",
+    output_schema=schema_of(VoteAnswer),
+    annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False),
+    meta={"ui": {"visibility": ["model", "app"]}},
+)
+async def record_vote(
+    comparison_id: Annotated[str, Field(description="The job_id that compare_models answered with.")],
+    round: Annotated[int | None, Field(description="Which round the vote is for, from 1.")] = None,  # its name in the answer
+    winner: Annotated[
+        str | None, Field(description="A label (A, B, C, D), 'tie' if the best are equal, 'neither' if none will do.")
+    ] = None,
+    note: Annotated[str, Field(description="Why; up to 1000 characters.")] = "",
+    reveal: Annotated[bool, Field(description="End the voting now, and be told who drew what.")] = False,
+    services: Services = ServicesDep,
+) -> ToolResult:
+    """Keep one vote on one round of a comparison; votes are final.
+
+    After the last round's, or with reveal=true, it tells who drew what, and win rates with their intervals.
+    """
+    kept = services.library.comparisons
+    if (round is None) != (winner is None) or (round is None and not reveal):
+        raise ToolError("A vote needs both round and winner, like round=1, winner='A'; to end the voting, give reveal=true.")
+    try:
+        if round is not None and winner is not None:
+            await kept.vote(comparison_id, round, winner.strip(), note)
+        if reveal:
+            await kept.reveal(comparison_id)
+        await write_page(services, comparison_id)
+        found = await told(kept, comparison_id)
+        answer = VoteAnswer(
+            comparison_id=comparison_id, left=sum(r.vote is None for r in found.rounds) if found.open else 0, open=found.open,
+            comparison=None if found.open else found, next=found.next,
+        )  # fmt: skip
+        content: list[ContentBlock] = [TextContent(type="text", text=_line(answer))]
+        if answer.comparison is not None and answer.comparison.rounds:
+            content.append(Image(data=await sheet(kept, comparison_id), format="png").to_image_content())
+    except LibraryError as error:
+        raise ToolError(str(error)) from error
+    return ToolResult(content=content, structured_content=answer.model_dump(mode="json"))
+
+
+def _line(answer: VoteAnswer) -> str:
+    standing = answer.comparison.standing if answer.comparison is not None else None
+    if standing is None:
+        return f"Kept; {answer.left} rounds are left. {answer.next}"
+    said = " ".join(pair.says for pair in standing.pairs)
+    return f"Voting has ended: {standing.votes} votes, {standing.ties} ties, {standing.neither} neither. {said} {answer.next}"
