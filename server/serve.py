@@ -57,7 +57,7 @@ def serve(settings: Settings, *, ends_when_idle: bool) -> None:
     mcp, activity, edge = build(settings, role="serve")
     app = guarded_app(mcp, edge, settings)
     server = uvicorn.Server(
-        uvicorn.Config(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=2, log_level="warning")
+        uvicorn.Config(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=2, log_config=None)
     )
     print(f"dgx-pixels serves MCP at {settings.url}, with its library in {settings.home}. Ctrl-C ends it.", file=sys.stderr)
     asyncio.run(_run(server, activity, settings.idle_minutes * 60 if ends_when_idle else None))
