@@ -98,7 +98,7 @@ def _line(answer: JobAnswer) -> str:
         why = f": {answer.error}" if answer.error else f" ({answer.progress.message})"
         return f"Job {answer.job_id} is {answer.status}{why}. {answer.next}"
     if (batch := answer.result.batch) is not None:
-        failed = "; ".join(f"{item.prompt!r}: {item.error}" for item in batch.items if item.error is not None)
+        failed = "; ".join(f"{item.prompt[:60]!r}: {item.error}" for item in batch.items if item.error is not None)
         return f"Made {batch.done} of {len(batch.items)} prompts. {answer.next}{f' Failed: {failed}' if failed else ''}"
     found = answer.result.pixelized
     made = "; ".join(
