@@ -232,7 +232,7 @@ async def test_the_proxy_passes_on_what_is_around_the_tools(serving: Settings, g
         assert (await client.complete(models, {"name": "model_id", "value": "t"})).values == ["tiny-sdxl"]
         refused = await client.call_tool("generate_sprite", {"prompt": "x" * (100 << 20)}, raise_on_error=False)
         assert "prompts have up to 500" in text_of(refused)
-        with pytest.raises(MCPError):
+        with pytest.raises(MCPError, match="pixels://guide names all there are"):
             await client.read_resource("pixels://assets/../../../etc/passwd")
 
 
