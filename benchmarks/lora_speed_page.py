@@ -58,6 +58,7 @@ def page(small: Sequence[Cell], counted: Sequence[Counted], full: FullSize | Non
         "inner loop of diffusers' `train_text_to_image_lora_sdxl.py` with its defaults (pictures, VAE and text encoders in each",
         "step), both with a LoRA of rank 32 on the four projections of attention, taking turns step by step in one process.", "",
         who, "", "## tiny-sdxl on the CPU", "",
+        "Milliseconds that the CPU's cores worked, so that other work on the machine counts little. The presets' batch is 8.", "",
         "| batch | ours, a step | the script's | gain |", "|---|---|---|---|",
         *(f"| {c.batch} | {c.ours.text(' ms', 1000, 0)} | {c.plain.text(' ms', 1000, 0)} | {c.gain.text()} |" for c in small), "",
         f"Target: {_LEAST} times the script's steps a second or more, at each batch: {_kept(_all_faster(small))}.",

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from dgx_pixels.library.collect import Collector
 from dgx_pixels.library.comparisons import Comparisons
 from dgx_pixels.library.database import LibraryError, connect
 from dgx_pixels.library.jobs import PROGRESSED, Jobs
@@ -45,6 +46,7 @@ class Library:
         self.changes = store.changes
         self.search = Search(store)
         self.tags = Tags(store, self.search)
+        self.garbage = Collector(store, home / "assets")
         self.comparisons = Comparisons(store)
         self.promotions = Promotions(store)
 
@@ -203,6 +205,11 @@ class Library:
         """A version whose PNG has this SHA-256, the oldest of several; None if the library has none."""
         query = f"{SELECT_VERSIONS} WHERE v.sha256 = ? ORDER BY v.created, a.id LIMIT 1"
         return next(iter(await self._rows(query, sha256)), None)
+
+    async def projects(self) -> list[str]:
+        """The projects that assets were made for or put into."""
+        query = "SELECT project FROM assets WHERE project != '' UNION SELECT project FROM places ORDER BY 1"
+        return [str(row[0]) for row in await self._store.db.execute_fetchall(query)]
 
     async def parents(self, asset_id: str, version: int) -> list[tuple[str, int]]:
         """What a version was made from: (asset id, version) of each."""

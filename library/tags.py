@@ -49,6 +49,7 @@ class Tags:
             await self._store.db.execute("DELETE FROM tags WHERE asset_id = ?", (asset_id,))
             await self.add(asset_id, checked)
             await self._search.index(asset_id)
+        self._store.changes.tell("asset", asset_id)
         return checked
 
     async def add(self, asset_id: str, tags: Iterable[str]) -> None:

@@ -16,6 +16,9 @@ Sampler = Literal["dpmpp_2m", "euler", "ays", "lcm", "lightning"]
 `lcm`: Latent Consistency Models (Luo et al. 2023), with its LoRA. `lightning`: Euler on trailing steps, for the LoRAs of
 SDXL-Lightning (Lin et al. 2024)."""
 
+AYS_STEPS = 10
+"""The time steps that `ays` has; it has no other number of them."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -40,7 +43,7 @@ _TINY: dict[Profile, Schedule] = {
     "best": Schedule("dpmpp_2m", 20, 3.0),
 }
 _SDXL: dict[Profile, Schedule] = {
-    "draft": Schedule("ays", 10, 6.0, guided=0.6),
+    "draft": Schedule("ays", AYS_STEPS, 6.0, guided=0.6),
     "standard": Schedule("dpmpp_2m", 20, 6.0, guided=0.6),
     "best": Schedule("dpmpp_2m", 30, 6.0),
 }
@@ -62,6 +65,6 @@ def schedule_for(contender: Contender, profile: Profile, steps: int | None = Non
     profiles = _TINY if contender.base.id == EMBEDDED else _SDXL
     chosen = _FEW_STEPS[min(words)] if words else profiles[profile]
     if steps is not None:
-        sampler = "dpmpp_2m" if chosen.sampler == "ays" and steps != chosen.steps else chosen.sampler  # AYS has ten steps only
+        sampler = "dpmpp_2m" if chosen.sampler == "ays" and steps != AYS_STEPS else chosen.sampler
         chosen = replace(chosen, steps=steps, sampler=sampler)
     return chosen if guidance is None else replace(chosen, guidance=guidance)

@@ -37,6 +37,8 @@ class Reference:
     """Shape (height, width, 3) of the render, sRGB."""
     strength: float
     """How far to go from it, above 0 (keep it) to 1 (only its colours' trace is left)."""
+    source_sha256: str | None = None
+    """Of the file that it was made from."""
 
     @property
     def sha256(self) -> str:

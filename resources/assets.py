@@ -14,6 +14,8 @@ from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import AssetVersion
 
 _NEWEST = 200
+_VERSIONS = 50
+"""How many versions of an asset are told."""
 
 
 def _library() -> Library:
@@ -30,12 +32,18 @@ async def assets() -> str:
 
 @resource("pixels://assets/{asset_id}", title="Asset", mime_type="application/json")
 async def asset(asset_id: str) -> str:
-    """Give one asset with the recipe of its newest version."""
+    """Give one asset: its newest version with recipe and checks, its last 50 versions with their parents, and where it stands."""
+    library = _library()
     try:
-        found = await _library().version(asset_id)
+        history = await library.history(asset_id)
+        newest = history[0]
+        checks = _checks(await library.details(newest))
+        versions = [_version(v) | {"parents": _named(await library.parents(v.id, v.version))} for v in history[:_VERSIONS]]
     except LibraryError as error:
         raise ResourceError(str(error)) from error
-    return json.dumps(_described(found) | {"recipe": json.loads(found.recipe)}, indent=2)
+    places = [asdict(place) for place in await library.places(asset_id)]
+    more = {"recipe": json.loads(newest.recipe), "checks": checks, "places": places, "versions": versions}
+    return json.dumps(_described(newest) | more, indent=2)
 
 
 @resource("pixels://assets/{asset_id}/image", title="Picture", mime_type="image/png")
@@ -45,6 +53,24 @@ async def image(asset_id: str) -> bytes:
         return await _library().png(asset_id)
     except LibraryError as error:
         raise ResourceError(str(error)) from error
+
+
+def _checks(details: str) -> object:
+    """What the checks of a version found; None where nothing was kept of them."""
+    try:
+        return json.loads(details)["checks"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _version(found: AssetVersion) -> dict[str, object]:
+    return {
+        name: getattr(found, name) for name in ("version", "created", "width", "height", "colors", "seed", "sha256", "published")
+    }
+
+
+def _named(parents: list[tuple[str, int]]) -> list[dict[str, object]]:
+    return [{"id": asset_id, "version": version} for asset_id, version in parents]
 
 
 def _described(found: AssetVersion) -> dict[str, object]:

@@ -6,7 +6,8 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
-from dgx_pixels.server import jobs_options, promote_command, train_options
+from dgx_pixels.server import compare_command, jobs_options, promote_command, train_options
+from dgx_pixels.server.library_options import assets_options, credits_options, replay_options
 
 _PALETTE = "a bundled palette's name, '#1a1c2c,#5d275d,...', a .hex, .gpl, .pal or PNG file, or 'project'"
 
@@ -57,10 +58,22 @@ def parser() -> argparse.ArgumentParser:
     publish.add_argument("asset", help="its id, or its path below assets/: sprites/item_red_potion.png")
     publish.add_argument("--version", type=int, help="which version; the newest if left out")
     publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
+    compare = commands.add_parser(
+        "compare", help="draw the same prompts with several models or LoRA strengths, to be voted on blind"
+    )
+    compare_command.options(compare)
+    vote = commands.add_parser("vote", help="keep which picture of a comparison is the best, or export votes")
+    compare_command.vote_options(vote)
     jobs = commands.add_parser("jobs", help="list jobs, and cancel, pause or resume them")
     jobs_options.options(jobs)
     promote = commands.add_parser("promote", help="make a contender the Bevy project's default, or take that back")
     promote_command.options(promote)
+    replay = commands.add_parser("replay", help="make a picture again from its recipe, and say whether it is the same")
+    replay_options(replay)
+    assets = commands.add_parser("assets", help="find, tag, import and collect what the library holds")
+    assets_options(assets)
+    credits_ = commands.add_parser("credits", help="what the game's pictures were made with, for its credits and for stores")
+    credits_options(credits_)
     bench = commands.add_parser("bench", help="measure sprites on this machine, and write a report with a contact sheet")
     _bench_options(bench)
     commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")

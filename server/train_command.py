@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from fastmcp.exceptions import ToolError
+
 from dgx_pixels.server.asking import ask
 from dgx_pixels.server.find import running
 from dgx_pixels.server.settings import Settings
@@ -40,6 +42,8 @@ def run_train(settings: Settings, arguments: argparse.Namespace) -> int:
             raise
         print(f"\n{training.what_now()}", file=sys.stderr)
         return 130
+    if answer.status == "failed" and not arguments.json:
+        raise ToolError(answer.error or "The training failed: its log may say why.")
     if arguments.json:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
     else:
@@ -82,6 +86,6 @@ def _print(answer: JobAnswer, seconds: float) -> None:
             print(f'Draw with it: dgx-pixels sprite "{trigger}a red potion" --model {training.contender}')
     elif answer.status == "paused":
         print(f"Paused: dgx-pixels train --resume {answer.job_id} goes on.")
-    elif answer.status != "done":
-        print(answer.error or f"The training is {answer.status}.", file=sys.stderr)
+    else:
+        print(f"The training is {answer.status}. {answer.next}")
     print(f"{seconds:.1f} s.")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dgx_pixels.library.comparison_answer import ComparisonAnswer
 from dgx_pixels.library.records import JobStatus
+from dgx_pixels.tools.answers_replay import ReplayAnswer
 from dgx_pixels.tools.answers_training import TrainingAnswer
 
 
@@ -136,6 +137,7 @@ class JobResult(Answer):
     training: TrainingAnswer | None = Field(default=None, description="of a training only; its assets are the last samples")
     batch: BatchAnswer | None = Field(default=None, description="of a batch only")
     comparison: ComparisonAnswer | None = Field(default=None, description="of a comparison only")
+    replay: ReplayAnswer | None = Field(default=None, description="of a replay only")
 
 
 class Progress(Answer):
@@ -173,12 +175,15 @@ class AssetSummary(Answer):
     colors: int
     seed: int
     published: bool
+    tags: list[str]
 
 
 class AssetList(Answer):
     """Assets, newest first."""
 
     assets: list[AssetSummary]
+    total: int = Field(description="how many there are on all pages")
+    cursor: str | None = Field(description="asks for the next page; null on the last one")
 
 
 class PublishAnswer(Answer):

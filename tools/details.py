@@ -27,6 +27,8 @@ class Details(BaseModel):
     tileset: dict[str, Any] | None = None
     sidecars: dict[str, str] = {}
     checks: dict[str, CheckAnswer] = {}
+    sources: dict[str, str] = {}
+    """By their SHA-256 where the pictures were that it was made from."""
 
     def files(self) -> tuple[Sidecar, ...]:
         """The sidecars, to be published."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from dgx_pixels.tools.details import Details, read_details
 from dgx_pixels.tools.imported import edit_at
 from dgx_pixels.tools.jobs import CURRENT_JOB
 from dgx_pixels.tools.publishing import NOT_ASKED, publish_and_confirm
+from dgx_pixels.tools.sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -55,8 +56,8 @@ class Origin:
     """What the manifest says of a tileset's tiles."""
     sidecars: tuple[Sidecar, ...] = ()
     """Files that are published with it."""
-    parents: tuple[tuple[str, int], ...] = ()
-    """The versions in the library that it was made from: (asset id, version)."""
+    source: Source = field(default_factory=Source)
+    """The picture that it was made from."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,9 @@ class Finished:
         return all(check.ok or not check.blocks for check in self.checks.values())
 
 
-def library_versions() -> dict[str, str]:
-    """The versions of what makes pixels, for recipes."""
-    return {name: version(name) for name in ("dgx-pixels", "pillow", "numpy")}
+def library_versions(*more: str) -> dict[str, str]:
+    """The versions of what makes pixels, and of these packages, for recipes."""
+    return {name: version(name) for name in ("dgx-pixels", "pillow", "numpy", *more)}
 
 
 def with_recipe(sprite: Sprite, recipe: Mapping[str, object]) -> tuple[bytes, str]:
@@ -107,7 +108,7 @@ async def keep(
         project=str(project.root) if project else "", path=origin.path, kind=origin.kind, name=origin.name,
         category=origin.category, png=png, recipe=text, width=width, height=height, colors=len(sprite.palette), seed=origin.seed,
         details=_details(origin, checks), job=CURRENT_JOB.get(), palette=tuple(map(to_hex, sprite.palette)),
-        parents=origin.parents,
+        parents=origin.source.parents,
     ))  # fmt: skip
     return Finished(asset, origin, services.library.file(asset.id, asset.version), png, checks, edit)
 
@@ -117,6 +118,11 @@ async def kept_before(services: Services, origin: Origin) -> Finished | None:
     asset = await services.library.kept(CURRENT_JOB.get(), origin.path)
     if asset is None:
         return None
+    return await as_kept(services, asset, origin)
+
+
+async def as_kept(services: Services, asset: AssetVersion, origin: Origin) -> Finished:
+    """A version of the library as it was when it was kept. Raises LibraryError."""
     details = read_details(asset, await services.library.details(asset))
     checks = {name: Check(**check.model_dump()) for name, check in details.checks.items()}
     png = await services.library.png(asset.id, asset.version)
@@ -127,7 +133,7 @@ def _details(origin: Origin, checks: dict[str, Check]) -> str:
     return Details(
         kind=origin.kind, prompt=origin.prompt, model=origin.model, atlas=origin.atlas, tileset=origin.tileset,
         sidecars={sidecar.path: sidecar.data.decode() for sidecar in origin.sidecars},
-        checks={name: CheckAnswer(**asdict(check)) for name, check in checks.items()},
+        checks={name: CheckAnswer(**asdict(check)) for name, check in checks.items()}, sources=origin.source.places,
     ).model_dump_json()  # fmt: skip
 
 

@@ -33,6 +33,7 @@ from dgx_pixels.tools.batch_job import batch_job
 from dgx_pixels.tools.batch_request import BatchRequest, batch_request, prompts_of
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.project_defaults import defaults, seen_from, size_or_default
+from dgx_pixels.tools.replay_call import run_replay
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_job import sprite_job
 from dgx_pixels.tools.sprite_request import RequestError, SpriteRequest, read_profile, sprite_request
@@ -49,11 +50,11 @@ _SIZES = ", ".join(map(str, SIZES))
     annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False),
 )
 async def generate_sprite(
+    ctx: Context,
     prompt: Annotated[
         str | list[str],
         Field(description="What to draw, in a few words: 'a red potion'. Or a list of up to 100 such: one job draws them all."),
-    ],
-    ctx: Context,
+    ] = "",
     name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the prompt if left out.")] = None,
     category: CategoryArgument = "item",
     size: Annotated[
@@ -84,6 +85,10 @@ async def generate_sprite(
     model: Annotated[
         str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
     ] = None,
+    replay: Annotated[
+        str | None,
+        Field(description="Make this again from its recipe: an asset's id, 'id@version' or a PNG's path; leave the rest out."),
+    ] = None,
     wait_s: WaitArgument = 45,
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
@@ -94,11 +99,20 @@ async def generate_sprite(
     """Draw a pixel-art sprite from a prompt and write it into the Bevy project's assets/, where a running game reloads it.
 
     Gives exactly the asked size, at most `colors` colours and binary alpha, checked; a 'tile' is drawn to fit its own edges.
-    Answers with path, seed and a preview.
+    Answers with path, seed and a preview. With `replay` it draws an asset or a PNG again and says whether it is the same.
     The same name again becomes the asset's next version. To see a sprite later use view_asset.
     """
     bevy = project_of(services, project)
     check_wait(wait_s)
+    if replay is not None:
+        drawing = {
+            "prompt": prompt or None, "name": name, "size": size, "colors": colors, "palette": palette,
+            "transparent": transparent, "negative_prompt": negative_prompt or None, "seed": seed, "steps": steps,
+            "guidance": guidance, "model": model,
+        }  # fmt: skip
+        return await run_replay(
+            services, bevy, replay, reference, beside=drawing, wait_s=wait_s, on_progress=ctx.report_progress, key=key
+        )
     try:
         given = await asyncio.to_thread(defaults, services, bevy, palette, model)
         chosen = read_profile(profile)

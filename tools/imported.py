@@ -126,7 +126,7 @@ async def _import(services: Services, project: BevyProject, path: str) -> AssetV
     edited = await keep_edited(services, project, path)
     if edited is not None:
         return edited
-    category, name = _named(path)
+    category, name = named(path)
     return await services.library.add(replace(
         await _drawn(services, data, path), project=str(project.root), name=name, category=category,
         recipe=json.dumps({"kind": "imported", "imported_sha256": sha256(data)}, sort_keys=True),
@@ -185,7 +185,8 @@ def _pngs(project: BevyProject, folder: str) -> list[str]:
     return sorted(file.relative_to(project.assets).as_posix() for file in found)
 
 
-def _named(path: str) -> tuple[Category, str]:
+def named(path: str) -> tuple[Category, str]:
+    """Category and name of an asset, from its file's name: as we name files, else item and the words of it."""
     stem = PurePosixPath(path).stem
     first, _, rest = stem.lower().partition("_")
     category: Category | None = next((c for c in get_args(Category) if c == first), None)

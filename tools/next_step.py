@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dgx_pixels.tools.answers import AssetAnswer, BatchAnswer, JobResult, TilesetAnswer
+    from dgx_pixels.tools.answers_replay import ReplayAnswer
     from dgx_pixels.tools.answers_training import TrainingAnswer
 
 
@@ -20,6 +21,8 @@ def after(result: JobResult) -> str:
     if result.comparison is not None:
         return result.comparison.next
     first = result.assets[0]
+    if result.replay is not None:
+        return _of_replay(first, result.replay)
     failed = sorted({name for a in result.assets for name, check in a.checks.items() if check.blocks and not check.ok})
     if failed:
         other = "another seed or prompt" if result.pixelized is None else "another size, colors, palette or canvas"
@@ -59,6 +62,15 @@ def _after_batch(batch: BatchAnswer) -> str:
     if not all(asset.published for asset in assets):
         return "They are in the library; to have one in a game, call publish_asset with its id and the Bevy project (`project`)."
     return look
+
+
+def _of_replay(asset: AssetAnswer, replay: ReplayAnswer) -> str:
+    put = f'To have it in the game, call publish_asset(asset="{asset.id}", version={asset.version}).'
+    if replay.identical:
+        return f"It is the same, byte for byte. {put}"
+    same = "The pixels are the same, the file is not" if replay.same_pixels else "It came out otherwise"
+    unknown = "Nothing that the recipe names differs, so the machine computes otherwise, or the file was saved anew."
+    return f"{same}. {' '.join(replay.differences[:6]) or unknown} It is kept as version {asset.version}. {put}"
 
 
 def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:

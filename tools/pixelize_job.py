@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from dgx_pixels.bevy.names import sprite_path
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.models.matting import MattingError, without_ground
+from dgx_pixels.models.matting import MODEL, MattingError, without_ground
 from dgx_pixels.pixels.art import make_art
 from dgx_pixels.pixels.art_options import MOST_COLORS, asked_size
 from dgx_pixels.pixels.checks import check_sprite
@@ -20,6 +20,7 @@ from dgx_pixels.tools.answers import GridAnswer, JobResult, PixelizedAnswer, Sou
 from dgx_pixels.tools.finished import Origin, keep, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.reading import read_file
+from dgx_pixels.tools.sources import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,36 +42,53 @@ _STEPS = 5
 
 async def pixelize_job(services: Services, request: PixelizeRequest, project: BevyProject | None, report: Report) -> JobResult:
     """Make the sprite, keep it and publish it. Raises JobFailedError."""
-    options = request.options
     try:
         report(0, _STEPS, "waiting for other pictures")
         data = await _apart(services, lambda: read_file(services, project, request.image, MOST_BYTES))
-        report(1, _STEPS, "reading the picture")
-        picture = await _apart(services, lambda: read_picture(data))
-        if request.matting:
-            report(2, _STEPS, "telling the subject from its ground")
-            cut = await _apart(services, lambda: without_ground(picture.rgba, services.matting))
-            picture = replace(picture, rgba=cut)
-        report(3, _STEPS, "finding the pixels that were meant")
-        found, checks = await _apart(services, lambda: _art(picture, options))
+        art = await pixelized(services, data, request.options, report, matting=request.matting)
         report(4, _STEPS, "publishing")
-        origin = Origin(sprite_path(request.category, request.name, 1, 1), request.name, request.category)
-        recipe = {
-            "kind": "pixelize", "options": asdict(options), "matting": request.matting,
-            "source_sha256": hashlib.sha256(data).hexdigest(), "libraries": library_versions(),
-        }  # fmt: skip
-        made = await keep(services, project, found.sprite, origin, recipe, checks)
+        source = await source_of(services, request.image, hashlib.sha256(data).hexdigest())
+        origin = Origin(sprite_path(request.category, request.name, 1, 1), request.name, request.category, source=source)
+        made = await keep(services, project, art.found.sprite, origin, art.recipe, art.checks)
         assets = await publish(services, project, [made], wanted=request.publish, overwrite=request.overwrite)
-    except (
-        PublishError,
-        LibraryError,
-        MattingError,
-        ValueError,
-    ) as error:  # ValueError: reading and the engine say it in one sentence
+    except PIXELIZE_ERRORS as error:
         raise JobFailedError(str(error)) from error
     except MemoryError as error:
         raise JobFailedError("There is not enough memory for this picture: give a smaller one.") from error
-    return JobResult(assets=assets, pixelized=_described(picture, found))
+    return JobResult(assets=assets, pixelized=_described(art.picture, art.found))
+
+
+PIXELIZE_ERRORS = (PublishError, LibraryError, MattingError, ValueError)
+"""What ends a pixelize job with one sentence; reading and the engine raise kinds of ValueError."""
+
+
+@dataclass(frozen=True, eq=False)
+class Art:
+    """A picture that was made pixel art, but not kept yet."""
+
+    picture: Picture
+    found: Pixelized
+    recipe: dict[str, object]
+    checks: dict[str, Check]
+
+
+async def pixelized(services: Services, data: bytes, options: ArtOptions, report: Report, *, matting: bool) -> Art:
+    """Make pixel art of an image file's content; the same content and options give the same. Raises one of PIXELIZE_ERRORS."""
+    report(1, _STEPS, "reading the picture")
+    picture = await _apart(services, lambda: read_picture(data))
+    recipe: dict[str, object] = {
+        "kind": "pixelize", "options": asdict(options), "matting": matting,
+        "source_sha256": hashlib.sha256(data).hexdigest(), "libraries": library_versions(),
+    }  # fmt: skip
+    if matting:
+        report(2, _STEPS, "telling the subject from its ground")
+        cut = await _apart(services, lambda: without_ground(picture.rgba, services.matting))
+        picture = replace(picture, rgba=cut)
+        weights = await asyncio.to_thread(services.catalogue.digests.sha256, services.matting / MODEL)
+        recipe |= {"weights_sha256": {MODEL: weights}, "libraries": library_versions("rembg", "onnxruntime")}
+    report(3, _STEPS, "finding the pixels that were meant")
+    found, checks = await _apart(services, lambda: _art(picture, options))
+    return Art(picture, found, recipe, checks)
 
 
 async def _apart(services: Services, work: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.pixels.checks import Check
 from dgx_pixels.tools.answers import PublishAnswer, schema_of
-from dgx_pixels.tools.arguments import OverwriteArgument, ProjectArgument
+from dgx_pixels.tools.arguments import OverwriteArgument, ProjectArgument, clean
 from dgx_pixels.tools.details import read_details
 from dgx_pixels.tools.finished import Finished, Origin, publish
 from dgx_pixels.tools.imported import edit_at
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 async def publish_asset(
     asset: Annotated[str, Field(description="The asset's id, or its path in the project: 'sprites/item_red_potion.png'.")],
     version: Annotated[int | None, Field(description="Which version; the newest if left out.")] = None,
+    tags: Annotated[
+        list[str] | None, Field(description="Words for list_assets to find it by, in place of those it has; [] for none.")
+    ] = None,
     overwrite: OverwriteArgument = False,
     project: ProjectArgument = None,
     services: Services = ServicesDep,
@@ -51,6 +54,8 @@ async def publish_asset(
         if not overwrite:
             await _refuse_anothers_place(services, bevy, made)
         made = replace(made, edit=await _edit(services, bevy, made))
+        if tags is not None:
+            await services.library.tags.set(made.asset.id, map(clean, tags))
         (answer,) = await publish(services, bevy, [made], wanted=True, overwrite=overwrite)
     except (LibraryError, PublishError, RequestError) as error:
         raise ToolError(str(error)) from error
@@ -75,7 +80,7 @@ async def _edit(services: Services, project: BevyProject, made: Finished) -> Ass
 
 async def _found(services: Services, project: BevyProject, asset: str, version: int | None) -> Finished:
     """The asked version, as the job that made it left it. Raises LibraryError, RequestError."""
-    asset = asset.encode(errors="replace").decode()  # half a character names nothing, and the database refuses it
+    asset = clean(asset)
     by_path = await services.library.at_path(str(project.root), asset.removeprefix("assets/"))
     found = await services.library.version(by_path or asset, version)
     details = read_details(found, await services.library.details(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from dgx_pixels.tools.services import Services
     from dgx_pixels.tools.sprite_request import SpriteRequest
 
-_ASSET_ID = re.compile(r"[0-9a-f]{12}")
+ASSET_ID = re.compile(r"[0-9a-f]{12}")
 _PLAIN = (200, 200, 200)
 """The ground for models that draw none of their own colour."""
 
@@ -32,14 +33,19 @@ async def read_reference(
     """
     if request.reference is None:
         return None
-    if _ASSET_ID.fullmatch(request.reference):
+    if ASSET_ID.fullmatch(request.reference):
         data = await services.library.png(request.reference)
     else:
         data = await asyncio.to_thread(read_file, services, project, request.reference, MOST_BYTES)
+    return await fit_reference(services, data, request, base)
+
+
+async def fit_reference(services: Services, data: bytes, request: SpriteRequest, base: BaseModel) -> Reference:
+    """A picture file's content as the request's reference, as large as its render. Raises PictureError."""
     width, height = base.render_size(request.width, request.height, wrapped=request.seamless)
 
     def fitted() -> Reference:
         pixels = reference_render(read_picture(data).rgba, width, height, base.ground or _PLAIN)
-        return Reference(pixels, request.strength)
+        return Reference(pixels, request.strength, hashlib.sha256(data).hexdigest())
 
     return await asyncio.get_running_loop().run_in_executor(services.pictures, fitted)

@@ -21,6 +21,7 @@ from dgx_pixels.tools.finished import Finished, Origin, keep, kept_before, libra
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.reading import ReadError
 from dgx_pixels.tools.reference import read_reference
+from dgx_pixels.tools.sources import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +100,8 @@ async def _variant(
 ) -> Finished:  # fmt: skip
     seed = request.seed + i
     path = sprite_path(request.category, request.name, i + 1, request.variants)
-    origin = Origin(path, request.name, request.category, request.prompt, seed, request.model)
+    source = await source_of(services, request.reference, reference.source_sha256 if reference is not None else None)
+    origin = Origin(path, request.name, request.category, request.prompt, seed, request.model, source=source)
     if (before := await kept_before(services, origin)) is not None:
         return before
     drawn = await draw_variant(
@@ -167,5 +169,6 @@ def _recipe(
         "in_tiles": render.in_tiles,
         "render_size": contender.base.render_size(request.width, request.height, wrapped=request.seamless),
         "reference_sha256": reference.sha256 if reference is not None else None,
+        "source_sha256": reference.source_sha256 if reference is not None else None,
         "weights_sha256": render.weights_sha256, "libraries": library_versions() | render.libraries,
     }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -53,16 +53,32 @@ async def tileset_job(services: Services, request: TilesetRequest, project: Bevy
     """Make the set, keep it and publish it with its sidecars. Raises JobFailedError, also for a set that does not fit."""
     report(0, 1, "waiting for the GPU thread and the model")
     try:
-        drawn = await draw_textures(services, request, lambda done, total: report(done, total + 1, "drawing the terrains"))
-        made = await asyncio.to_thread(_make, request, drawn)
-        origin = _origin(request, made)
-        kept = await kept_before(services, origin)
+        made = await draw_tileset(services, request, report)
+        kept = await kept_before(services, made.origin)
         if kept is None:
-            kept = await keep(services, project, made.sprite, origin, _recipe(request, drawn), _checks(request, made))
+            kept = await keep(services, project, made.sprite, made.origin, made.recipe, made.checks)
         assets = await publish(services, project, [kept], wanted=request.publish, overwrite=request.overwrite)
     except JOB_ERRORS as error:
         raise JobFailedError(str(error)) from error
     return JobResult(assets=assets, tileset=_answer(request, made.tileset))
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnTileset:
+    """A proven set, but not kept yet."""
+
+    tileset: Tileset
+    sprite: Sprite
+    origin: Origin
+    recipe: dict[str, object]
+    checks: dict[str, Check]
+
+
+async def draw_tileset(services: Services, request: TilesetRequest, report: Report) -> DrawnTileset:
+    """Draw and assemble a set; the same request gives the same. Raises JobFailedError if it does not fit, and JOB_ERRORS."""
+    drawn = await draw_textures(services, request, lambda done, total: report(done, total + 1, "drawing the terrains"))
+    made = await asyncio.to_thread(_make, request, drawn)
+    return DrawnTileset(made.tileset, made.sprite, _origin(request, made), _recipe(request, drawn), _checks(request, made))
 
 
 def sidecars_of(name: str) -> tuple[str, ...]:
@@ -159,8 +175,9 @@ def _answer(request: TilesetRequest, tileset: Tileset) -> TilesetAnswer:
 
 def _recipe(request: TilesetRequest, drawn: Drawn) -> dict[str, object]:
     """All that is needed to make the set again; no time, host, path or job, so that equal sets are equal files."""
-    asked = request.model_dump(exclude={"name", "publish", "overwrite"})
+    asked = request.model_dump(exclude={"name", "publish", "overwrite", "schedule"})
     return asked | {
-        "kind": "tileset", "layout": request.kind, "drawn_side": drawn.side, "weights_sha256": drawn.weights_sha256,
+        "kind": "tileset", "layout": request.kind, "schedule": asdict(drawn.schedule), "drawn_side": drawn.side,
+        "weights_sha256": drawn.weights_sha256,
         "libraries": library_versions() | drawn.libraries,
     }  # fmt: skip

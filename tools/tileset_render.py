@@ -36,6 +36,7 @@ class Drawn:
     textures: list[list[Texture]]
     side: int
     """Of each, in pixels: as the model draws it, which may be another than a tile's."""
+    schedule: Schedule
     weights_sha256: dict[str, str]
     libraries: dict[str, str]
 
@@ -46,7 +47,8 @@ async def draw_textures(services: Services, request: TilesetRequest, on_step: On
     One after the other, each in a batch of its own: so the same seed draws the same picture whatever else is drawn.
     """
     contender = parse_contender(services.catalogue, request.model)
-    schedule, side = schedule_for(contender, "standard"), drawn_side(contender.base, request.tile_size)
+    schedule = request.schedule or schedule_for(contender, "standard")
+    side = drawn_side(contender.base, request.tile_size)
     total, done = len(request.terrains) * request.variants * schedule.steps, 0
     textures: list[list[Texture]] = []
     render: Render | None = None
@@ -58,7 +60,7 @@ async def draw_textures(services: Services, request: TilesetRequest, on_step: On
             textures[-1].append(cells_to_pixels(render.pixels, side, side))
             done += schedule.steps
     assert render is not None
-    return Drawn(textures, side, render.weights_sha256, render.libraries)
+    return Drawn(textures, side, schedule, render.weights_sha256, render.libraries)
 
 
 def _told(on_step: OnStep, before: int, total: int, step: int, _steps: int, _preview: NDArray[np.uint8] | None) -> None:

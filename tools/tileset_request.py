@@ -8,6 +8,7 @@ from typing import Final, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict
 
 from dgx_pixels.bevy.names import AssetNameError, check_name, name_from_prompt
+from dgx_pixels.models.profiles import Schedule
 from dgx_pixels.pixels.palette import Palette
 from dgx_pixels.pixels.tile_layout import Kind, Pair
 from dgx_pixels.pixels.tile_mask import Transition
@@ -44,6 +45,8 @@ class TilesetRequest(BaseModel):
     model: str
     publish: bool
     overwrite: bool
+    schedule: Schedule | None = None
+    """How the noise is taken away, if this is a replay; else the standard profile's way."""
 
 
 def tileset_request(

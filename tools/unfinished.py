@@ -15,6 +15,8 @@ from dgx_pixels.tools.comparison_request import ComparisonRequest
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.pixelize_job import pixelize_job
 from dgx_pixels.tools.pixelize_request import PixelizeRequest
+from dgx_pixels.tools.replay import ReplayRequest
+from dgx_pixels.tools.replay_job import replay_job
 from dgx_pixels.tools.sprite_job import sprite_job
 from dgx_pixels.tools.sprite_request import SpriteRequest
 from dgx_pixels.tools.tileset_job import tileset_job
@@ -43,6 +45,7 @@ def works(services: Services) -> Mapping[str, Again]:
         "tileset": _again(services, TilesetRequest, tileset_job),
         "comparison": _again(services, ComparisonRequest, comparison_job),
         "training": _again(services, TrainingRequest, training_job),
+        "replay": _again(services, ReplayRequest, replay_job),
     }
 
 

@@ -1,0 +1,107 @@
+"""`dgx-pixels assets`: find, tag, import and collect what the library holds, in this process: nothing is drawn."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastmcp import Client
+from fastmcp.exceptions import ToolError
+
+from dgx_pixels.bevy.project import ProjectError, open_project
+from dgx_pixels.library.library import Library
+from dgx_pixels.server.app import build, default_project, try_library
+from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.tool_calls import palette_of_file
+from dgx_pixels.tools.answers import AssetList
+from dgx_pixels.tools.collecting import named_by_manifests
+from dgx_pixels.tools.imported import import_sprites
+
+if TYPE_CHECKING:
+    from dgx_pixels.bevy.project import BevyProject
+    from dgx_pixels.tools.services import Services
+
+
+def run_assets(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Do what was asked and print it; answers with the exit status. Raises ToolError and LibraryError with one sentence."""
+    said, lines = asyncio.run(_ACTIONS[arguments.action](settings, arguments))
+    print(json.dumps(said, indent=2) if arguments.json else "\n".join(lines))
+    return 0
+
+
+async def _list(settings: Settings, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    asked = {name: getattr(arguments, name) for name in ("tags", "kind", "palette", "limit", "cursor", "everywhere")}
+    if asked["palette"] is not None:
+        asked["palette"] = palette_of_file(asked["palette"])
+    if (project := default_project(settings)) is not None:
+        asked["project"] = str(project)
+    await try_library(settings)
+    async with Client(build(settings)[0]) as client:
+        given = {name: value for name, value in asked.items() if value is not None}
+        answer = await client.call_tool("list_assets", given | {"words": " ".join(arguments.what)})
+    found = AssetList.model_validate(answer.structured_content)
+    lines = [f"{a.id}  v{a.version}  {a.width}x{a.height}  {a.path}  {', '.join(a.tags)}".rstrip() for a in found.assets]
+    more = f" The next ones: --cursor {found.cursor}" if found.cursor is not None else ""
+    return found.model_dump(mode="json"), [*lines, f"{found.total} assets.{more}"]
+
+
+async def _tag(settings: Settings, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    if not arguments.what:
+        raise ToolError("assets tag needs an asset's id, and the tags that it is to have: none takes all away.")
+    library = await Library.open(settings.home)
+    try:
+        found = await library.version(arguments.what[0])
+        tags = await library.tags.set(found.id, arguments.what[1:])
+    finally:
+        await library.close()
+    return {"id": found.id, "tags": tags}, [f"{found.id}  {found.path}  {', '.join(tags) or 'no tags'}"]
+
+
+async def _import(settings: Settings, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    project = _project(settings)
+    await try_library(settings)
+    mcp = build(settings)[0]
+    async with Client(mcp):
+        services: Services = mcp._lifespan_result["services"]  # type: ignore[index]  # it runs
+        found = await import_sprites(services, project, arguments.what[0] if arguments.what else "")
+    lines = [f"{a.id}  v{a.version}  {a.width}x{a.height}  {a.path}" for a in found.assets]
+    lines += [f"{path}  left out: {why}" for path, why in found.skipped]
+    said = {
+        "assets": [{"id": a.id, "version": a.version, "path": a.path} for a in found.assets],
+        "known": found.known, "skipped": [{"path": path, "why": why} for path, why in found.skipped],
+    }  # fmt: skip
+    return said, [*lines, f"{len(found.assets)} taken in, {len(found.known)} were known. No file was moved or changed."]
+
+
+async def _collect(settings: Settings, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    if not arguments.older_than >= 0:
+        raise ToolError(f"--older-than is {arguments.older_than}, but must be a number of days from 0.")
+    library = await Library.open(settings.home)
+    try:
+        needed = await named_by_manifests(library)
+        work = library.garbage.delete if arguments.yes else library.garbage.find
+        garbage = await work(arguments.older_than, needed)
+    finally:
+        await library.close()
+    size = sum(g.size for g in garbage)
+    lines = [f"{g.id}  v{g.version}  {g.size:,} bytes  {g.path}  {g.project}".rstrip() for g in garbage]
+    done = "deleted" if arguments.yes else "can go: run it again with --yes to delete them"
+    said = {"deleted": arguments.yes, "bytes": size, "versions": [asdict(g) for g in garbage]}
+    return said, [*lines, f"{len(garbage)} versions, {size:,} bytes, {done}." if garbage else "Nothing can go."]
+
+
+def _project(settings: Settings) -> BevyProject:
+    path = default_project(settings)
+    if path is None:
+        raise ToolError("There is no Bevy project here: run this in the game's folder, or give --project.")
+    try:
+        return open_project(Path(path))
+    except ProjectError as error:
+        raise ToolError(str(error)) from error
+
+
+_ACTIONS = {"list": _list, "tag": _tag, "import": _import, "collect": _collect}

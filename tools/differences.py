@@ -1,0 +1,43 @@
+"""What differs between the recipe of an original and that of its replay, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+_MOST: Final = 80
+"""Characters of a value that are shown."""
+_DIGEST: Final = 64
+
+
+def differences(original: Mapping[str, object], replay: Mapping[str, object]) -> list[str]:
+    """One sentence for each value that is not the same, weights and libraries first; none if all are."""
+    old, new = dict(_flat(original)), dict(_flat(replay))
+    keys = sorted({*old, *new}, key=lambda key: (not key.startswith(("weights_sha256.", "libraries.")), key))
+    return [_sentence(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
+
+
+def _flat(value: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
+    for key, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from _flat(inner, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", inner
+
+
+def _sentence(key: str, old: object, new: object) -> str:
+    group, _, name = key.partition(".")
+    if key == "libraries.device":
+        return f"It was drawn on {_shown(old)}, here on {_shown(new)}."
+    if group == "libraries":
+        return f"{name} was {_shown(old)}, here it is {_shown(new)}."
+    if group == "weights_sha256":
+        return f"The weights of {name} were {_shown(old)}, here they are {_shown(new)}."
+    return f"{key} was {_shown(old)}, here it is {_shown(new)}."
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "none"
+    text = str(value)
+    return f"{text[:16]}..." if len(text) == _DIGEST else text[:_MOST]
