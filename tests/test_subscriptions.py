@@ -220,6 +220,20 @@ async def test_the_proxy_goes_on_hearing_when_the_server_was_killed(one_server: 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
+async def test_who_listens_is_told_that_the_server_ends(serving: Settings) -> None:
+    """The stream ends as the protocol has it, so that a client knows that nothing went wrong."""
+    async with (
+        Client(StreamableHttpTransport(serving.url)) as client,
+        listen(client.session, resource_subscriptions=["pixels://assets"]) as stream,
+    ):
+        said = health(serving)
+        assert said is not None
+        os.kill(said["pid"], signal.SIGTERM)
+        assert [event async for event in stream] == []  # or SubscriptionLost
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_proxy_passes_on_what_is_around_the_tools(serving: Settings, game: Path, era: str) -> None:
     """Guide, prompts, status, lists and completion are the server's; a prompt of 100 MB does not get that far."""
@@ -232,7 +246,7 @@ async def test_the_proxy_passes_on_what_is_around_the_tools(serving: Settings, g
         assert (await client.complete(models, {"name": "model_id", "value": "t"})).values == ["tiny-sdxl"]
         refused = await client.call_tool("generate_sprite", {"prompt": "x" * (100 << 20)}, raise_on_error=False)
         assert "prompts have up to 500" in text_of(refused)
-        with pytest.raises(MCPError):
+        with pytest.raises(MCPError, match="pixels://guide names all there are"):
             await client.read_resource("pixels://assets/../../../etc/passwd")
 
 
