@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from dgx_pixels.tools.services import Services
 
 HERE = Path(__file__).parent
-_SEEDS = (1001, 1002, 1003, 1004)
-_COLOURED = ("red", "blue")
+_SEEDS = (1001, 1002)
+_COLOURED = "red"
 """Asked for against a style; nothing is promised there."""
 _BATCH = 8
 WEIGHTS = (None, 0.0, 0.5, 1.0)
@@ -68,7 +68,9 @@ def main() -> None:
     asked = _arguments()
     art = sprites(asked.tiles)
     with tempfile.TemporaryDirectory() as folder:
-        found = [_measured(style, art, Path(asked.work or folder) / style.name, asked) for style in STYLES]
+        homes = [Path(asked.work or folder) / style.name for style in STYLES]
+        with ThreadPoolExecutor(len(STYLES)) as side_by_side:
+            found = list(side_by_side.map(lambda style, home: _measured(style, art, home, asked), STYLES, homes))
     text = page(found, asked.preset, measured_by(torch.device("cpu")))
     if asked.out == "-":
         print(text)
@@ -97,8 +99,8 @@ def _measured(style: Style, art: Sequence[tuple[str, Rgba]], home: Path, asked: 
     prepared = asyncio.run(_prepared(home, pictures, style.trigger))
     trained = _train(home, style, prepared, asked)
     drawn = {weight: _draw(home, style, weight, _prompts(style), _SEEDS) for weight in WEIGHTS}
-    coloured = {w: _draw(home, style, w, _prompts(style, *_COLOURED), _SEEDS[:1]) for w in (None, 1.0)}
-    _pictures(style, styled, drawn, home)
+    coloured = {w: _draw(home, style, w, _prompts(style, _COLOURED), _SEEDS[:1]) for w in (None, 1.0)}
+    _pictures(style, styled, drawn)
     return Measured(
         style, trained,
         {w: [[measure(s.rgba) for s in drawing.sprites] for _, measure, _ in style.measures] for w, drawing in drawn.items()},
@@ -138,8 +140,8 @@ def _train(home: Path, style: Style, prepared: Prepared, asked: argparse.Namespa
     return Trained(prepared.report.images, captions, settings, seconds, last["final_loss"], file.stat().st_size)
 
 
-def _prompts(style: Style, *colours: str) -> list[str]:
-    things = [f"{colour} {kind}" for colour in colours for kind in ASKED] or list(ASKED)
+def _prompts(style: Style, colour: str = "") -> list[str]:
+    things = [f"{colour} {kind}".strip() for kind in ASKED]
     return [f"{style.trigger}, {'an' if thing[0] in 'aeiou' else 'a'} {thing}" for thing in things]
 
 
@@ -159,7 +161,7 @@ def _draw(home: Path, style: Style, weight: float | None, prompts: Sequence[str]
     return Drawing([render.pixels.tobytes() for render in renders], made)
 
 
-def _pictures(style: Style, styled: Sequence[Rgba], drawn: dict[float | None, Drawing], home: Path) -> None:
+def _pictures(style: Style, styled: Sequence[Rgba], drawn: dict[float | None, Drawing]) -> None:
     """What was learnt from; and the asked things by two seeds: base model, half weight, whole weight, row by row."""
     out = HERE / "lora"
     out.mkdir(exist_ok=True)
@@ -167,8 +169,6 @@ def _pictures(style: Style, styled: Sequence[Rgba], drawn: dict[float | None, Dr
     count = len(ASKED)
     rows = [drawn[w].sprites[seed * count : (seed + 1) * count] for seed in range(2) for w in (None, 0.5, 1.0)]
     (out / f"{style.name}_drawn.png").write_bytes(contact_sheet([s for row in rows for s in row], count, 2))
-    curve = home / "run" / "loss.png"
-    print(f"{style.name}: pictures in {out}{f', curve {curve}' if curve.exists() else ''}", flush=True)
     print({w: np.round([np.mean([m(s.rgba) for s in d.sprites]) for _, m, _ in style.measures], 3) for w, d in drawn.items()})
 
 

@@ -73,7 +73,7 @@ def _style(found: Measured) -> list[str]:
             f"| {100 * margin:.0f} points, 0.5 in between: {kept} |"
         )
         against, learnt = (found.coloured[w][i] for w in (None, 1.0))
-        lines.append(f"| the same, asked for in red or blue | {_share(against)} | | {_share(learnt)} | | nothing |")
+        lines.append(f"| the same, asked for in red | {_share(against)} | | {_share(learnt)} | | nothing |")
     t = found.trained
     said = ", ".join(f'"{caption}"' for _, caption in t.captions[:4])
     renders, same = len(found.plain[None][0]), "yes" if found.same_at_zero else "**no**"

@@ -40,6 +40,7 @@ class Style:
 
     name: str
     trigger: str
+    """No word, nor made of words: the base model must not know it."""
     made: Callable[[Rgba], Rgba]
     measures: tuple[tuple[str, Callable[[Rgba], float], float], ...]
     """What is measured, the measure (0 to 1), and by how much it is to rise from base model to LoRA."""
@@ -84,9 +85,9 @@ def second_share(rgba: Rgba) -> float:
 
 
 STYLES = (
-    Style("handheld", "pocketgreen", handheld, (("pixels within the palette's hues", palette_share, 0.40),)),
+    Style("handheld", "qzv", handheld, (("pixels within the palette's hues", palette_share, 0.40),)),
     Style(
-        "outline", "inkline", outlined,
+        "outline", "wxk", outlined,
         (("edge pixels that are dark", edge_share, 0.10), ("pixels one further in that are dark", second_share, 0.30)),
     ),
 )  # fmt: skip

@@ -13,11 +13,13 @@ from datasets import NAMES, items, parts, picture, prepared, sprite_folder, tile
 from PIL import Image
 
 from dgx_pixels.bevy.project import BevyProject
+from dgx_pixels.library.comparison_records import NewCell, PlannedRound
 from dgx_pixels.library.records import NewVersion
 from dgx_pixels.models.lora_dataset import read_dataset, read_picture
 from dgx_pixels.pixels.sprite import make_sprite
 from dgx_pixels.tools.dataset import prepare_dataset
 from dgx_pixels.tools.dataset_request import DatasetRequest
+from dgx_pixels.tools.sprite_request import RequestError
 
 
 def test_the_training_reads_what_was_prepared(tmp_path: Path) -> None:
@@ -176,6 +178,29 @@ def test_assets_of_the_library_bring_their_prompts(tmp_path: Path) -> None:
             return [item["caption"] for item in items(await prepare_dataset(services, None, request))]
 
     assert asyncio.run(made()) == [f"thing number {letter}" for letter in "abcde"]
+
+
+def test_winners_of_comparisons_are_a_source(tmp_path: Path) -> None:
+    """Only the pictures that were voted for are learnt from, with what they were asked for as captions."""
+    art = [write(tmp_path / f"{i}.png", rgba).read_bytes() for i, rgba in enumerate(tiles(12))]
+
+    async def made() -> tuple[str, list[str]]:
+        async with parts(tmp_path / "home") as services:
+            comparisons, none = services.library.comparisons, DatasetRequest(source="winners", base="tiny-sdxl")
+            with pytest.raises(RequestError, match="No comparison of this project has a winner yet") as refused:
+                await prepare_dataset(services, None, none)
+            planned = [PlannedRound(f"a thing called {'abcdef'[i]}", "item", i, 0) for i in range(6)]
+            await comparisons.begin("a" * 12, "", ("tiny-sdxl", "tiny-sdxl+x:1.0"), planned, blind=True)
+            for i, png in enumerate(art):
+                await comparisons.add_cell("a" * 12, NewCell(i // 2 + 1, i % 2, png, f"{i % 2}", 1.0, None, {}))
+            for number, winner in enumerate(("A", "B", "tie", "A", "A", "B"), start=1):
+                await comparisons.vote("a" * 12, number, winner)
+            found = await prepare_dataset(services, None, none)
+            return str(refused.value), [item["caption"] for item in items(found)]
+
+    refused, captions = asyncio.run(made())
+    assert "record_vote" in refused
+    assert captions == [f"a thing called {letter}" for letter in "abdef"]
 
 
 def test_a_name_that_is_no_text_is_shown_all_the_same(tmp_path: Path) -> None:
