@@ -248,17 +248,28 @@ class ModelList(Answer):
 def schema_of(answer: type[Answer]) -> dict[str, Any]:
     """The JSON schema that a tool announces for this answer.
 
-    Of a job's result only its parts are told: in full it would stand in the listing once for every generating tool, and an
-    agent pays for each word of that before it has asked for anything.
+    An agent pays for each word of the listing before it has asked for anything. So the titles go, which only say the names
+    again; and of a job's result, and of the asset that was published, only the parts are told: in full they would stand in the
+    listing once for every tool that answers with them.
     """
     schema = answer.model_json_schema(mode="serialization")
-    if answer is not JobAnswer:
-        return schema
-    schema["properties"]["result"] = {"type": ["object", "null"], "description": _RESULT}
-    schema["$defs"] = {"Progress": schema["$defs"]["Progress"]}
-    return schema
+    if answer is JobAnswer:
+        schema["properties"]["result"] = {"anyOf": [{"type": "object"}, {"type": "null"}], "description": _RESULT}
+        schema["$defs"] = {"Progress": schema["$defs"]["Progress"]}
+    elif answer is PublishAnswer:
+        schema["properties"]["asset"] = {"type": "object", "description": _ASSET}
+        del schema["$defs"]
+    return _untitled(schema)
 
 
-_RESULT = (
-    f"assets: [{{{', '.join(AssetAnswer.model_fields)}}}]; by kind of job also {', '.join(list(JobResult.model_fields)[1:])}"
-)
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without its titles; a property may well be called "title"."""
+    return {
+        name: {key: _untitled(part) for key, part in value.items()} if name in ("properties", "$defs")
+        else _untitled(value) if isinstance(value, dict) else value
+        for name, value in schema.items() if name != "title"
+    }  # fmt: skip
+
+
+_ASSET = f"{{{', '.join(AssetAnswer.model_fields)}}}"
+_RESULT = f"assets: [{_ASSET}]; by kind of job also {', '.join(list(JobResult.model_fields)[1:])}"
