@@ -20,8 +20,8 @@ ROOT = Path(__file__).parent.parent
 HEAD = """# A server that is killed again and again
 
 `.venv/bin/python benchmarks/killed_servers.py --kills {kills} --seed {seed}`: a server is killed with `kill -9` at random
-moments: while it starts, while it draws, and while it writes into the library or the project. Meanwhile clients ask for sprites, new
-versions of one sprite, four variants, batches of nine prompts, and tilesets, each under a key, and ask again for what was not
+moments: while it starts, while it draws, and while it writes into the library or the project. Meanwhile clients ask for sprites,
+new versions of one sprite, four variants, batches of nine prompts, and tilesets, each under a key, and ask again for what was not
 answered. After each kill, and again after what the next start repairs, it is looked at:
 
 - SQLite's integrity and foreign keys;
