@@ -122,7 +122,10 @@ async def test_a_person_votes_by_keyboard_and_the_library_has_the_votes(host: Ho
     assert await host.look(size) == fits
     assert await host.look("getComputedStyle(document.querySelector('.pane img')).imageRendering") == "pixelated"
     where = "document.getElementById('where').textContent"
+    below = "document.getElementById('tie').getBoundingClientRect().top"
+    before = await host.look(below)
     await host.press("ArrowRight")
+    assert await host.look(below) == before  # nothing jumps from under a finger while the next pictures are loaded
     assert "Round 2 of 4, seed 2 of 2" in await host.look(where)
     await host.press("s")
     assert "Round 1 of 4, seed 1 of 2" in await host.look(where)
@@ -205,6 +208,7 @@ async def test_voting_can_be_ended_early(host: Host, serving: Settings, game: Pa
     assert not await host.look("document.getElementById('reveal').checkVisibility()")
     await host.do("click", selector="#tie")
     await host.said("Round 1: tie.")
+    await host.pictures(2)
     await host.do("click", selector="#reveal")
     await host.said("Press again")
     assert (await kept(serving, await host.look("comparison.id")))["open"]
