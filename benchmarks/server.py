@@ -209,7 +209,7 @@ def page(sections: dict[str, list[Line]], who: str) -> str:
         "CPU, asked over HTTP. Medians, with the interval that holds them in 95 of 100 bootstrap resamples. A round is 500",
         "requests of ten clients: lists, reads, pictures, job states, pixelized images, and one sprite in ten, which keeps the",
         f"cores busy all the time. The promises behind the last column: our own part below {OVERHEAD_MS} ms, all answered,",
-        f"at most {UNDER_LOAD} times the idle time, memory within {(GROWTH - 1) * 100:.0f} % of what it was after the first round.",
+        f"at most {UNDER_LOAD} times the idle time, memory within {(GROWTH - 1) * 100:.0f} % of the first round's.",
         "", who, "",
     ]  # fmt: skip
     kept = {None: "", True: "kept", False: "**broken**"}
