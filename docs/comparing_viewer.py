@@ -25,7 +25,7 @@ from dgx_pixels.server.settings import Settings  # noqa: E402  # sorted after th
 
 PROMPTS = ["a blue shield", "a red potion", "a green dragon", "a mushroom"]
 WIDTHS = (640, 400)
-HEIGHT = 600
+HEIGHT = 400
 
 
 async def shots(settings: Settings, contenders: list[str], folder: Path) -> list[Image.Image]:

@@ -144,4 +144,6 @@ def _canvas(requests: Sequence[RenderRequest]) -> dict[str, Any]:
     if first.reference is None:
         return {"width": first.width, "height": first.height}
     pictures = np.stack([r.reference.pixels for r in requests if r.reference is not None])
-    return {"image": pictures.astype(np.float32) / 255, "strength": first.reference.strength}
+    # Of few steps a small strength would leave none, and diffusers then draws nothing at all.
+    strength = max(first.reference.strength, (1 + 1e-6) / first.schedule.steps)
+    return {"image": pictures.astype(np.float32) / 255, "strength": min(strength, 1.0)}

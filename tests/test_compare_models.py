@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from comparing import TWO, blob, check_cells, compare, vote, write_loras
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
-from PIL import Image
 from test_unfinished import LEFT, NotingRenderer, change
 
 from dgx_pixels.models.catalogue import Catalogue, embedded
@@ -76,24 +72,6 @@ def test_a_drafts_few_step_lora_leaves_a_base_a_base(settings: Settings, loras: 
     assert not is_base(Contender(embedded(), (lcm, style)))
 
 
-async def test_the_sheet_is_the_labelled_pictures(server: FastMCP[Any]) -> None:
-    """The answer's picture is the sheet, enlarged; its colours are those of the cells; the page is written beside."""
-    async with Client(server) as client:
-        result = await client.call_tool("compare_models", TWO)
-        answer = result.structured_content
-        assert answer is not None
-        comparison = answer["result"]["comparison"]
-        image = result.content[1]
-        assert image.type == "image"
-        sheet = np.asarray(Image.open(io.BytesIO(b64decode(image.data))).convert("RGB")).reshape(-1, 3)
-        seen = {tuple(color) for color in sheet.tolist()}
-        cells = [np.asarray(Image.open(io.BytesIO(await blob(client, u)))) for u in comparison["rounds"][0]["images"].values()]
-
-        assert b64decode(image.data) == await blob(client, comparison["sheet"])
-    assert {tuple(c) for cell in cells for c in cell[cell[..., 3] > 0][:, :3].tolist()} <= seen
-    assert "a red potion" in Path(comparison["page"]).read_text()
-
-
 async def test_measures_are_of_each_contender(server: FastMCP[Any], game: Path) -> None:
     """Seconds, colours, palette, orphans, cut-out and likeness to the project's own art stand with each contender."""
     async with Client(server) as client:
@@ -152,13 +130,14 @@ def test_the_bundled_sets_can_be_asked_for() -> None:
         assert all(read_category(prompt.category) and prompt.text for prompt in prompts)
 
 
+@pytest.mark.timeout(300)
 async def test_cancelled_in_the_middle_it_can_be_voted_on_and_goes_on(
     server: FastMCP[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A whole round is shown and voted on; asked again under its key, it draws the rest with the seed it had."""
     monkeypatch.setattr(app, "_renderer", lambda settings: NotingRenderer(settings.device))
     NotingRenderer.seeds.clear()
-    asked = {"contenders": TWO["contenders"], "prompts": [f"potion {i}" for i in range(6)], "key": "potions"}
+    asked = {"contenders": TWO["contenders"], "prompts": [f"potion {i}" for i in range(4)], "key": "potions"}
     async with Client(server) as client:
         answer = begun = await compare(client, **asked, wait_s=0)
         job_id = begun["job_id"]
@@ -169,16 +148,16 @@ async def test_cancelled_in_the_middle_it_can_be_voted_on_and_goes_on(
         ended = (await client.call_tool("cancel_job", {"job_id": job_id})).structured_content
         assert ended is not None
         await vote(client, job_id, round=1, winner="A", note="brighter")
-        again = await compare(client, **asked)
+        again = await compare(client, **asked, wait_s=250)
 
     done, of = (len(ended["result"]["comparison"]["rounds"]), ended["result"]["comparison"]["planned"])
     assert ended["status"] == "cancelled"
-    assert 1 <= done < of == 6
+    assert 1 <= done < of == 4
     assert (again["job_id"], again["status"]) == (job_id, "done")
     rounds = again["result"]["comparison"]["rounds"]
-    assert [r["vote"] for r in rounds] == [{"winner": "A", "note": "brighter"}, *[None] * 5]
+    assert [r["vote"] for r in rounds] == [{"winner": "A", "note": "brighter"}, *[None] * 3]
     assert [r["images"] for r in rounds[:done]] == [r["images"] for r in ended["result"]["comparison"]["rounds"]]
-    assert 12 <= len(NotingRenderer.seeds) <= 13  # the one that was cancelled under way
+    assert 8 <= len(NotingRenderer.seeds) <= 9  # the one that was cancelled under way
     assert len(set(NotingRenderer.seeds)) == 1
 
 

@@ -84,7 +84,7 @@ def test_a_killed_training_goes_on_and_comes_out_the_same(tmp_path: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_twenty_kills_change_no_bit(tmp_path: Path) -> None:
-    """Killed at twenty random instants, half of them before its first step, it leaves the very files of a run in one go."""
+    """Killed at twenty random instants, half of them before its first checkpoint, it leaves the very files of a run in one go."""
     data = dataset(tmp_path / "data")
     settings: dict[str, Any] = {"steps": 60, "batch_size": 1, "dropout": 0.1, "ema": 0.9, "layers": "attention", "data": data}
     settings |= {"checkpoint_minutes": 0.005, "sample_every": 20, "sample_prompts": ("a red potion",)}
@@ -97,8 +97,8 @@ def test_twenty_kills_change_no_bit(tmp_path: Path) -> None:
     for i in range(KILLS):
         process = start(order)
         if i % 2:
-            read_until(process, "step")
-        time.sleep(chance.uniform(0, 0.5) if i % 2 else chance.uniform(0, begin_s))
+            read_until(process, "checkpoint")
+        time.sleep(chance.uniform(0, 1) if i % 2 else chance.uniform(0, begin_s))
         kill(process)
         reached.add(len(read_metrics(order.folder)))
     told = events_of(start(order))

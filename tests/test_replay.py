@@ -49,6 +49,7 @@ def uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
+@pytest.mark.timeout(600)
 async def test_every_kind_is_the_same_byte_for_byte(server: FastMCP[Any], game: Path) -> None:
     """Sprites alone and in a batch, from a reference, seamless, in a palette; tilesets; pixelized pictures."""
     (game / "photo.png").write_bytes(file_of(blocks(3, 16, 16, 8), "PNG"))

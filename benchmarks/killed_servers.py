@@ -1,6 +1,6 @@
 """Kill the server a hundred times under a mixed load, and write down what was found.
 
-    .venv/bin/python benchmarks/killed_server.py [--kills 100] [--seed 20261124] [--out benchmarks/killed_server.md]
+    .venv/bin/python benchmarks/killed_servers.py [--kills 100] [--seed 20261124] [--out benchmarks/killed_servers.md]
 
 The storm itself is `tests/killed_server.py`, which ends at the first thing that is lost, torn or done twice.
 """
@@ -19,9 +19,9 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 HEAD = """# A server that is killed again and again
 
-`.venv/bin/python benchmarks/killed_server.py --kills {kills} --seed {seed}`: a server is killed with `kill -9` at random moments:
-while it starts, while it draws, and while it writes into the library or the project. Meanwhile clients ask for sprites, new
-versions of one sprite, four variants, batches of nine prompts, and tilesets, each under a key, and ask again for what was not
+`.venv/bin/python benchmarks/killed_servers.py --kills {kills} --seed {seed}`: a server is killed with `kill -9` at random
+moments: while it starts, while it draws, and while it writes into the library or the project. Meanwhile clients ask for sprites,
+new versions of one sprite, four variants, batches of nine prompts, and tilesets, each under a key, and ask again for what was not
 answered. After each kill, and again after what the next start repairs, it is looked at:
 
 - SQLite's integrity and foreign keys;
@@ -43,7 +43,7 @@ def main() -> int:
     words.add_argument("--kills", type=int, default=100)
     words.add_argument("--seed", type=int, default=20261124)
     words.add_argument("--port", type=int, default=18765)
-    words.add_argument("--out", type=Path, default=ROOT / "benchmarks/killed_server.md")
+    words.add_argument("--out", type=Path, default=ROOT / "benchmarks/killed_servers.md")
     given = words.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         storm = [sys.executable, str(ROOT / "tests/killed_server.py"), f"{folder}/storm", "--port", str(given.port)]
