@@ -205,11 +205,11 @@ def page(sections: dict[str, list[Line]], who: str) -> str:
     """The report."""
     head = [
         "# The server measured", "",
-        "`.venv/bin/python benchmarks/server.py`: a real server on the embedded model and the CPU, asked over HTTP. Medians,",
-        "with the interval that holds them in 95 of 100 bootstrap resamples. A round is 500 requests of ten clients: lists,",
-        "reads, pictures, job states, pixelized images, and one sprite in ten, which keeps the CPU's cores busy all the time.",
-        f"The promises behind the last column: our own part below {OVERHEAD_MS} ms, all answered, at most {UNDER_LOAD} times",
-        f"the idle time, memory within {(GROWTH - 1) * 100:.0f} % of what it was after the first round.",
+        f"`.venv/bin/python {' '.join(['benchmarks/server.py', *sys.argv[1:]])}`: a real server on the embedded model and the",
+        "CPU, asked over HTTP. Medians, with the interval that holds them in 95 of 100 bootstrap resamples. A round is 500",
+        "requests of ten clients: lists, reads, pictures, job states, pixelized images, and one sprite in ten, which keeps the",
+        f"cores busy all the time. The promises behind the last column: our own part below {OVERHEAD_MS} ms, all answered,",
+        f"at most {UNDER_LOAD} times the idle time, memory within {(GROWTH - 1) * 100:.0f} % of the first round's.",
         "", who, "",
     ]  # fmt: skip
     kept = {None: "", True: "kept", False: "**broken**"}
