@@ -18,6 +18,7 @@ from PIL import Image
 
 from dgx_pixels.pixels.png_text import recipe_in, with_recipe
 from dgx_pixels.server.app import build
+from dgx_pixels.server.cli import main
 from dgx_pixels.server.settings import Settings
 
 QUICK: dict[str, Any] = {"prompt": "a red potion", "steps": 1}
@@ -174,7 +175,7 @@ HOSTILE: list[tuple[str | dict[str, Any], str]] = [
     ('{"kind": "edited"}', "edited by hand"),
     (SPRITE | {"width": 10**9}, "not one of"),
     (SPRITE | {"width": "32"}, "width cannot be read"),
-    (SPRITE | {"width": 10**40}, "recipe"),
+    (SPRITE | {"width": 10**40}, "not one of"),
     (SPRITE | {"colors": 10**9}, "colors cannot be read"),
     (SPRITE | {"seed": -1}, "seed cannot be read"),
     (SPRITE | {"prompt": "x" * 501}, "prompt cannot be read"),
@@ -224,6 +225,35 @@ async def test_a_sound_recipe_of_another_hand_is_drawn(server: FastMCP[Any]) -> 
             found = await replayed(client, uri(with_recipe(file_of(blocks(1), "PNG"), json.dumps(recipe))))
             assert not found["replay"]["same_pixels"]
             assert len(found["assets"]) == 1
+
+
+def test_the_command_says_whether_it_is_the_same(
+    settings: Settings, game: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 0 if it is, 1 if not; --out has the very bytes; a file that is none of ours is one sentence."""
+
+    def run(*words: str) -> tuple[object, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "--home", str(settings.home), "--project", str(game), "--port", str(settings.port), "--device", "cpu"])
+        return ended.value.code, "".join(capsys.readouterr())
+
+    run("sprite", "a red potion", "--steps", "1", "--no-publish")
+    (file,) = settings.home.glob("assets/*/1.png")
+    found, out = tmp_path / "found.png", tmp_path / "again.png"
+    found.write_bytes(file.read_bytes())
+    status, said = run("replay", str(found), "--out", str(out))
+    assert (status, out.read_bytes()) == (0, file.read_bytes())
+    assert "identical, byte for byte" in said
+
+    recipe = json.loads(recipe_in(found.read_bytes()) or "")
+    recipe["libraries"]["torch"] = "1.0"
+    found.write_bytes(with_recipe(found.read_bytes(), json.dumps(recipe, sort_keys=True)))
+    status, said = run("replay", str(found))
+    assert status == 1
+    assert "the same pixels" in said
+    assert "torch was 1.0, here it is" in said
+    found.write_bytes(b"no png")
+    assert run("replay", str(found))[1].startswith("dgx-pixels: These 6 bytes are no PNG")
 
 
 @pytest.mark.slow
