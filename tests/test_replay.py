@@ -173,6 +173,7 @@ HOSTILE: list[tuple[str | dict[str, Any], str]] = [
     ('{"kind": "x\'; DROP TABLE assets; --"}', "only sprite, tileset, pixelize"),
     ('{"kind": ["sprite"]}', "only sprite, tileset, pixelize"),
     ('{"kind": "edited"}', "edited by hand"),
+    ('{"kind": "training sample"}', "draw with its LoRA"),
     (SPRITE | {"width": 10**9}, "not one of"),
     (SPRITE | {"width": "32"}, "width cannot be read"),
     (SPRITE | {"width": 10**40}, "not one of"),
