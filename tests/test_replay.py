@@ -266,14 +266,14 @@ async def test_fifty_assets_of_every_kind_are_replayed_byte_for_byte(
     rng = np.random.default_rng(1)
     made: list[dict[str, Any]] = []
     async with Client(build(settings)[0]) as client:
-        for i in range(6):
-            prompt = ("a red potion", "a green slime", "a knight", "a wooden crate", "a gold coin", "a purple gem")[i]
-            made += (await call(client, "generate_sprite", prompt=prompt, steps=3, variants=(1, 3, 2)[i % 3]))["assets"]
+        for i in range(7):
+            prompt = ("a red potion", "a green slime", "a knight", "a wooden crate", "a gold coin", "a purple gem", "a sword")[i]
+            made += (await call(client, "generate_sprite", prompt=prompt, steps=2, variants=(2, 3, 2)[i % 3]))["assets"]
             made += (await call(client, "generate_sprite", prompt=prompt, steps=2, seed=i, name=f"locked_{i}",
                                 palette=("pico-8", None)[i % 2]))["assets"]  # fmt: skip
-            made += (await call(client, "generate_sprite", prompt=f"{prompt} again", steps=3, reference=made[0]["id"],
+            made += (await call(client, "generate_sprite", prompt=f"{prompt} again", steps=2, reference=made[0]["id"],
                                 strength=0.3 + i / 10, profile=("draft", "best")[i % 2]))["assets"]  # fmt: skip
-            made += (await call(client, "generate_sprite", prompt=("grass", "sand", "water")[i % 3], category="tile", steps=3,
+            made += (await call(client, "generate_sprite", prompt=("grass", "sand", "water")[i % 3], category="tile", steps=2,
                                 name=f"floor_{i}"))["assets"]  # fmt: skip
             (game / f"photo_{i}.png").write_bytes(file_of(blocks(i, 12 + i, 16, 6 + i), "PNG"))
             made += (await call(client, "pixelize_image", image=f"photo_{i}.png", size=(None, 8)[i % 2]))["assets"]
@@ -285,5 +285,5 @@ async def test_fifty_assets_of_every_kind_are_replayed_byte_for_byte(
     assert len(made) >= 50
     async with Client(build(settings)[0]) as client:
         for place in rng.permutation(len(made)):
-            found = await replayed(client, made[place]["id"])
+            found = await replayed(client, f"{made[place]['id']}@{made[place]['version']}")
             assert found["replay"]["identical"], (made[place]["path"], found["replay"])
