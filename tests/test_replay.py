@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -259,9 +258,7 @@ def test_the_command_says_whether_it_is_the_same(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-async def test_fifty_assets_of_every_kind_are_replayed_byte_for_byte(
-    settings: Settings, make_game: Callable[[str], Path], game: Path
-) -> None:
+async def test_fifty_assets_of_every_kind_are_replayed_byte_for_byte(settings: Settings, game: Path) -> None:
     """By a server that was started anew, in any order."""
     rng = np.random.default_rng(1)
     made: list[dict[str, Any]] = []
