@@ -15,7 +15,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -47,8 +46,8 @@ if TYPE_CHECKING:
     from dgx_pixels.tools.services import Services
 
 HERE = Path(__file__).parent
-_SEEDS = (1001, 1002, 1003, 1004)
-_COLOURED = ("red", "blue")
+_SEEDS = (1001, 1002)
+_COLOURED = "red"
 """Asked for against a style; nothing is promised there."""
 _BATCH = 8
 WEIGHTS = (None, 0.0, 0.5, 1.0)
@@ -68,7 +67,10 @@ def main() -> None:
     asked = _arguments()
     art = sprites(asked.tiles)
     with tempfile.TemporaryDirectory() as folder:
-        found = [_measured(style, art, Path(asked.work or folder) / style.name, asked) for style in STYLES]
+        homes = [Path(asked.work or folder) / style.name for style in STYLES]
+        with ThreadPoolExecutor(len(STYLES)) as side_by_side:
+            trained = list(side_by_side.map(lambda style, home: _trained(style, art, home, asked), STYLES, homes))
+        found = [_measured(style, each, art, home) for style, each, home in zip(STYLES, trained, homes, strict=True)]
     text = page(found, asked.preset, measured_by(torch.device("cpu")))
     if asked.out == "-":
         print(text)
@@ -82,23 +84,26 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--preset", default="fast", choices=("fast", "base", "quality"))
     parser.add_argument("--steps", type=int, help="instead of the preset's")
     parser.add_argument("--learning-rate", type=float, help="instead of the preset's")
-    parser.add_argument("--work", help="a folder for what is trained; a temporary one if left out")
+    parser.add_argument("--work", help="a folder for what is trained, which is gone on with; a temporary one if left out")
     parser.add_argument("--out", default=str(HERE / "lora.md"), help="the page, - for none")
     return parser.parse_args()
 
 
-def _measured(style: Style, art: Sequence[tuple[str, Rgba]], home: Path, asked: argparse.Namespace) -> Measured:
-    """Train and measure one style in a home of its own."""
+def _trained(style: Style, art: Sequence[tuple[str, Rgba]], home: Path, asked: argparse.Namespace) -> Trained:
+    """Train one style in a home of its own."""
     pictures = home / "pictures"
-    pictures.mkdir(parents=True)
-    styled = [style.made(rgba) for _, rgba in art]
-    for i, ((kind, _), rgba) in enumerate(zip(art, styled, strict=True), start=1):
-        Image.fromarray(rgba).save(pictures / f"{kind.replace(' ', '_')}_{i:04}.png")
+    pictures.mkdir(parents=True, exist_ok=True)
+    for i, (kind, rgba) in enumerate(art, start=1):
+        Image.fromarray(style.made(rgba)).save(pictures / f"{kind.replace(' ', '_')}_{i:04}.png")
     prepared = asyncio.run(_prepared(home, pictures, style.trigger))
-    trained = _train(home, style, prepared, asked)
+    return _train(home, style, prepared, asked)
+
+
+def _measured(style: Style, trained: Trained, art: Sequence[tuple[str, Rgba]], home: Path) -> Measured:
+    """Draw and measure one style."""
     drawn = {weight: _draw(home, style, weight, _prompts(style), _SEEDS) for weight in WEIGHTS}
-    coloured = {w: _draw(home, style, w, _prompts(style, *_COLOURED), _SEEDS[:1]) for w in (None, 1.0)}
-    _pictures(style, styled, drawn, home)
+    coloured = {w: _draw(home, style, w, _prompts(style, _COLOURED), _SEEDS[:1]) for w in (None, 1.0)}
+    _pictures(style, [style.made(rgba) for _, rgba in art], drawn)
     return Measured(
         style, trained,
         {w: [[measure(s.rgba) for s in drawing.sprites] for _, measure, _ in style.measures] for w, drawing in drawn.items()},
@@ -125,10 +130,10 @@ def _train(home: Path, style: Style, prepared: Prepared, asked: argparse.Namespa
     )  # fmt: skip
     (home / "spec.json").write_text(spec.model_dump_json())
     command = [sys.executable, "-m", "dgx_pixels.models.lora_child", str(home / "spec.json")]
-    started = time.monotonic()
     with (home / "log.txt").open("wb") as log:
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=log)
-    seconds = time.monotonic() - started
+    steps = (home / "run" / "metrics.jsonl").read_text().splitlines()
+    seconds = sum(json.loads(step)["seconds"] for step in steps)
     last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     print(f"{style.name}: {seconds:.0f} s, loss {last['final_loss']:.4f}", flush=True)
     (home / "models/loras").mkdir(parents=True, exist_ok=True)
@@ -138,8 +143,8 @@ def _train(home: Path, style: Style, prepared: Prepared, asked: argparse.Namespa
     return Trained(prepared.report.images, captions, settings, seconds, last["final_loss"], file.stat().st_size)
 
 
-def _prompts(style: Style, *colours: str) -> list[str]:
-    things = [f"{colour} {kind}" for colour in colours for kind in ASKED] or list(ASKED)
+def _prompts(style: Style, colour: str = "") -> list[str]:
+    things = [f"{colour} {kind}".strip() for kind in ASKED]
     return [f"{style.trigger}, {'an' if thing[0] in 'aeiou' else 'a'} {thing}" for thing in things]
 
 
@@ -159,7 +164,7 @@ def _draw(home: Path, style: Style, weight: float | None, prompts: Sequence[str]
     return Drawing([render.pixels.tobytes() for render in renders], made)
 
 
-def _pictures(style: Style, styled: Sequence[Rgba], drawn: dict[float | None, Drawing], home: Path) -> None:
+def _pictures(style: Style, styled: Sequence[Rgba], drawn: dict[float | None, Drawing]) -> None:
     """What was learnt from; and the asked things by two seeds: base model, half weight, whole weight, row by row."""
     out = HERE / "lora"
     out.mkdir(exist_ok=True)
@@ -167,8 +172,6 @@ def _pictures(style: Style, styled: Sequence[Rgba], drawn: dict[float | None, Dr
     count = len(ASKED)
     rows = [drawn[w].sprites[seed * count : (seed + 1) * count] for seed in range(2) for w in (None, 0.5, 1.0)]
     (out / f"{style.name}_drawn.png").write_bytes(contact_sheet([s for row in rows for s in row], count, 2))
-    curve = home / "run" / "loss.png"
-    print(f"{style.name}: pictures in {out}{f', curve {curve}' if curve.exists() else ''}", flush=True)
     print({w: np.round([np.mean([m(s.rgba) for s in d.sprites]) for _, m, _ in style.measures], 3) for w, d in drawn.items()})
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from lora_styles import ASKED, LEARNT, PER_KIND, Style
-from measuring import estimate
+from measuring import Estimate, estimate
 
 from dgx_pixels.models.lora_spec import Settings
 
@@ -67,23 +67,32 @@ def _style(found: Measured) -> list[str]:
     for i, (what, _, margin) in enumerate(found.style.measures):
         base, half, whole = (found.plain[w][i] for w in (None, 0.5, 1.0))
         rise = estimate(np.asarray(whole) - np.asarray(base), _mean)
-        kept = "yes" if rise.value >= margin and np.mean(base) < np.mean(half) < np.mean(whole) else "**no**"
+        shares = " | ".join(_share(values) for values in (base, half, whole))
         lines.append(
-            f"| {what} | {_share(base)} | {_share(half)} | {_share(whole)} | {rise.text(factor=100, digits=0)} points "
-            f"| {100 * margin:.0f} points, 0.5 in between: {kept} |"
+            f"| {what} | {shares} | {rise.text(factor=100, digits=0)} points | {_kept(margin, rise, base, half, whole)} |"
         )
+        if margin is None:
+            continue
         against, learnt = (found.coloured[w][i] for w in (None, 1.0))
-        lines.append(f"| the same, asked for in red or blue | {_share(against)} | | {_share(learnt)} | | nothing |")
+        lines.append(f"| the same, asked for in red | {_share(against)} | | {_share(learnt)} | | nothing |")
     t = found.trained
     said = ", ".join(f'"{caption}"' for _, caption in t.captions[:4])
     renders, same = len(found.plain[None][0]), "yes" if found.same_at_zero else "**no**"
     return [
         *lines, "",
         f"Weight 0 gives the base model's bytes in all {renders} renders: {same}.",
-        f"{t.seconds:.0f} s for the training with its process, last loss {t.loss:.3f}, file {t.size / 1e6:.1f} MB. "
+        f"{t.seconds:.0f} s for the training's steps, last loss {t.loss:.3f}, file {t.size / 1e6:.1f} MB. "
         f"Captions like {said}.",
         "",
     ]  # fmt: skip
+
+
+def _kept(margin: float | None, rise: Estimate, base: Sequence[float], half: Sequence[float], whole: Sequence[float]) -> str:
+    """What was promised, and whether it is kept."""
+    if margin is None:
+        return ""
+    between = np.mean(base) < np.mean(half) < np.mean(whole)
+    return f"{100 * margin:.0f} points, 0.5 in between: {'yes' if rise.value >= margin and between else '**no**'}"
 
 
 def _share(values: Sequence[float]) -> str:

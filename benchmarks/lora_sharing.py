@@ -28,8 +28,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+import torch
 from fastmcp import Client
-from measuring import machine
+from measuring import measured_by
 from training_calls import at_step, call, sprites, until
 
 from dgx_pixels.server.connect import transport
@@ -44,7 +45,7 @@ PAGE = Path(__file__).with_suffix(".md")
 
 @dataclass
 class Found:
-    """What was measured: seconds of sprites, alone and while it trains; steps a second, alone and while drawing; seconds of steps."""
+    """Seconds of sprites, alone and while it trains; steps a second, alone and while something is drawn; seconds of steps."""
 
     alone: list[float] = field(default_factory=list)
     shared: list[float] = field(default_factory=list)
@@ -74,7 +75,8 @@ async def serving(home: Path, folder: Path) -> AsyncIterator[Client[Any]]:
 
 async def draw_for(client: Client[Any], seconds: float) -> list[float]:
     """Seconds that each sprite took, one every few seconds."""
-    took, end = [], time.monotonic() + seconds
+    took: list[float] = []
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         started = time.monotonic()
         await client.call_tool("generate_sprite", {**_SPRITE, "seed": len(took), "name": f"potion_{time.time_ns() % 10**9}x"})
@@ -118,24 +120,33 @@ def page(found: Found, rounds: int, seconds: float) -> str:
     """The results as Markdown."""
     step, alone, shared = (statistics.median(v) for v in (found.step_s, found.alone, found.shared))
     fast, slow = statistics.mean(found.steps_alone), statistics.mean(found.steps_shared)
-    busy = shared / _EVERY_S
-    lines = [
-        "# Drawing while training", "",
-        f"By `python benchmarks/lora_sharing.py --rounds {rounds} --seconds {seconds:g} --write` on {machine()}: tiny-sdxl, a sprite "
-        f"of {_SPRITE['steps']} steps every {_EVERY_S:g} s, while the preset `fast` trains (batches of 8). The phases took turns in "
-        "one run.", "",
-        "| a sprite's time, s | median | worst | sprites |", "|---|---|---|---|",
-        _row("no training", found.alone), _row("while it trains", found.shared),
-        f"| longer by | {shared - alone:.2f} | {max(found.shared) - max(found.alone):.2f} | |", "",
-        f"A training step takes {step:.2f} s (median; worst {max(found.step_s):.2f} s), and a drawing waits for the one that runs: "
-        f"the median sprite came {(shared - alone) / step:.1f} steps later than without training, the worst "
-        f"{(max(found.shared) - alone) / step:.1f} steps later than the median one without.", "",
-        "| the training | steps a second |", "|---|---|",
-        f"| alone | {fast:.2f} |", f"| with a sprite every {_EVERY_S:g} s | {slow:.2f} |",
-        f"| kept | {slow / fast:.0%} |", "",
-        f"The sprites themselves took {busy:.0%} of the time; what is not kept beyond that is the price of taking turns.", "",
-    ]  # fmt: skip
-    return "\n".join(lines)
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    later, worst = (shared - alone) / step, (max(found.shared) - alone) / step
+    return f"""# Drawing while training
+
+`.venv/bin/python benchmarks/lora_sharing.py --rounds {rounds} --seconds {seconds:g} --write`: `dgx-pixels serve` on tiny-sdxl, a
+sprite of {_SPRITE["steps"]} steps every {_EVERY_S:g} s, while the preset `fast` trains (batches of 8). The phases took turns.
+
+{measured_by(torch.device("cpu"))}
+Load of the machine in the end (1, 5, 15 minutes; {os.cpu_count()} cores): {load}.
+
+| seconds for a sprite | median | worst | sprites |
+|---|---|---|---|
+{_row("no training", found.alone)}
+{_row("while it trains", found.shared)}
+| longer by | {shared - alone:.2f} | {max(found.shared) - max(found.alone):.2f} | |
+
+A training step takes {step:.2f} s (median; the worst {max(found.step_s):.2f} s). A drawing waits for the one that runs: the
+median sprite came {later:.1f} steps later than without training, the worst {worst:.1f} steps later than the median without.
+
+| the training | steps a second |
+|---|---|
+| alone | {fast:.2f} |
+| with a sprite every {_EVERY_S:g} s | {slow:.2f} |
+| kept | {slow / fast:.0%} |
+
+The sprites took {shared / _EVERY_S:.0%} of the time, waiting included: while one is drawn, nothing is learnt.
+"""
 
 
 def _row(name: str, values: Sequence[float]) -> str:

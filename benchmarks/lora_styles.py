@@ -40,9 +40,10 @@ class Style:
 
     name: str
     trigger: str
+    """No word, nor made of words: the base model must not know it."""
     made: Callable[[Rgba], Rgba]
-    measures: tuple[tuple[str, Callable[[Rgba], float], float], ...]
-    """What is measured, the measure (0 to 1), and by how much it is to rise from base model to LoRA."""
+    measures: tuple[tuple[str, Callable[[Rgba], float], float | None], ...]
+    """What is measured, the measure (0 to 1), and by how much it is to rise from base model to LoRA; None promises nothing."""
 
 
 def handheld(rgba: Rgba) -> Rgba:
@@ -83,11 +84,21 @@ def second_share(rgba: Rgba) -> float:
     return _dark_share(rgba, inner & _grown(~inner))
 
 
+def inner_share(rgba: Rgba) -> float:
+    """The same of all that lies further in, which an outline leaves alone; 0 if there is nothing."""
+    opaque = rgba[..., 3] > 0
+    inner = opaque & ~_grown(~opaque)
+    return _dark_share(rgba, inner & ~_grown(~inner))
+
+
 STYLES = (
-    Style("handheld", "pocketgreen", handheld, (("pixels within the palette's hues", palette_share, 0.40),)),
+    Style("handheld", "qzv", handheld, (("pixels within the palette's hues", palette_share, 0.40),)),
     Style(
-        "outline", "inkline", outlined,
-        (("edge pixels that are dark", edge_share, 0.10), ("pixels one further in that are dark", second_share, 0.30)),
+        "outline", "wxk", outlined,
+        (
+            ("edge pixels that are dark", edge_share, 0.10), ("pixels one further in that are dark", second_share, 0.30),
+            ("all pixels further in that are dark", inner_share, None),  # added after a first look: is it all darker?
+        ),
     ),
 )  # fmt: skip
 

@@ -25,7 +25,7 @@ from dgx_pixels.server.settings import Settings  # noqa: E402  # sorted after th
 
 PROMPTS = ["a blue shield", "a red potion", "a green dragon", "a mushroom"]
 WIDTHS = (640, 400)
-HEIGHT = 600
+HEIGHT = 400
 
 
 async def shots(settings: Settings, contenders: list[str], folder: Path) -> list[Image.Image]:
@@ -35,8 +35,9 @@ async def shots(settings: Settings, contenders: list[str], folder: Path) -> list
         for width, theme in zip(WIDTHS, ("light", "dark"), strict=True):
             await host.do("size", width=width, height=HEIGHT)
             await host.open(
-                "compare_models", {"contenders": contenders, "prompts": PROMPTS, "seed": 7, "wait_s": 600}, theme=theme
+                "compare_models", {"contenders": contenders, "prompts": PROMPTS, "seed": 7, "wait_s": 20}, theme=theme
             )
+            await host.wait(f"comparison?.rounds.length === {len(PROMPTS)}")
             await host.pictures(len(contenders))
             await host.do("click", selector="figure:last-child button")
             await host.said("Round 1")

@@ -59,6 +59,8 @@ class Vote:
     winner: int | None
     """The place of the contender that won."""
     note: str
+    at: float
+    """Seconds since 1970."""
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,12 @@ class Comparisons:
 
     async def begin(
         self, comparison_id: str, project: str, contenders: Sequence[str], rounds: Sequence[PlannedRound], *, blind: bool,
-        base: int | None = None, note: str = "",
-    ) -> None:  # fmt: skip
-        """Keep a new comparison, labels shuffled for each round if it is blind; one that was begun before stays as it is."""
+        base: int | None = None, note: str = "", request: str = "",
+    ) -> str:  # fmt: skip
+        """Keep a new comparison, labels shuffled for each round if it is blind; one that was begun before stays as it is.
+
+        Answers with the request that it was begun with.
+        """
         places = list(range(len(contenders)))
         chance = secrets.SystemRandom()  # the seed of another could be guessed
         orders = [chance.sample(places, len(places)) if blind else places for _ in rounds]
@@ -46,16 +49,19 @@ class Comparisons:
         ]
         db = self._store.db
         async with self._store.transaction():
-            if await self._rows("SELECT 1 FROM comparisons WHERE id = ?", comparison_id):
-                return
+            for row in await self._rows("SELECT request FROM comparisons WHERE id = ?", comparison_id):
+                return str(row["request"])
             await db.execute(
-                "INSERT INTO comparisons VALUES (?, ?, ?, 0, ?, ?, ?)", (comparison_id, project, blind, base, note, time.time())
+                "INSERT INTO comparisons VALUES (?, ?, ?, 0, ?, ?, ?, ?)",
+                (comparison_id, project, blind, base, note, request, time.time()),
             )
             await db.executemany(
                 "INSERT INTO comparison_contenders VALUES (?, ?, ?, '')",
                 [(comparison_id, place, contender) for place, contender in enumerate(contenders)],
             )
             await db.executemany("INSERT INTO comparison_rounds VALUES (?, ?, ?, ?, ?, ?, ?)", kept)
+        self._store.changes.tell("comparison", comparison_id)
+        return request
 
     async def add_cell(self, comparison_id: str, cell: NewCell) -> None:
         """Keep a picture. Raises LibraryError if its contender's files are no longer those of its earlier pictures."""
@@ -77,6 +83,7 @@ class Comparisons:
                 "INSERT OR REPLACE INTO comparison_cells VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (comparison_id, cell.round, cell.place, cell.png, cell.seconds, cell.memory, json.dumps(dict(cell.measures))),
             )
+        self._store.changes.tell("comparison", comparison_id)
 
     async def find(self, comparison_id: str) -> Comparison | None:
         """A comparison as it stands, or None if there is none of that id."""
@@ -101,13 +108,18 @@ class Comparisons:
             )
         return found
 
+    async def ids(self, project: str) -> list[str]:
+        """All comparisons of a project, oldest first."""
+        rows = await self._rows("SELECT id FROM comparisons WHERE project = ? ORDER BY created, rowid", project)
+        return [row["id"] for row in rows]
+
     async def _rounds(self, comparison_id: str) -> tuple[Round, ...]:
         cells: dict[int, dict[int, Cell]] = defaultdict(dict)
         query = "SELECT round, place, seconds, memory, measures FROM comparison_cells WHERE comparison_id = ?"
         for c in await self._rows(query, comparison_id):
             cells[c["round"]][c["place"]] = Cell(c["seconds"], c["memory"], json.loads(c["measures"]))
         votes = {
-            v["round"]: Vote(v["outcome"], v["winner"], v["note"])
+            v["round"]: Vote(v["outcome"], v["winner"], v["note"], v["created"])
             for v in await self._rows("SELECT * FROM comparison_votes WHERE comparison_id = ?", comparison_id)
         }
         return tuple(
@@ -144,12 +156,14 @@ class Comparisons:
             )
             if len(found.unvoted) == 1 and not found.under_way:
                 await self._reveal(comparison_id)
+        self._store.changes.tell("comparison", comparison_id)
 
     async def reveal(self, comparison_id: str) -> None:
         """End the voting: from now on it may be told who is who. Raises LibraryError if there is no such comparison."""
         async with self._store.transaction():
             await self.get(comparison_id)
             await self._reveal(comparison_id)
+        self._store.changes.tell("comparison", comparison_id)
 
     async def end_if_voted(self, comparison_id: str) -> None:
         """End the voting of a comparison that was voted on to its end while it was still being drawn."""
@@ -157,19 +171,23 @@ class Comparisons:
             found = await self.get(comparison_id)
             if found.complete and len(found.complete) == len(found.rounds) and not found.unvoted:
                 await self._reveal(comparison_id)
+        self._store.changes.tell("comparison", comparison_id)
 
     async def _reveal(self, comparison_id: str) -> None:
         await self._store.db.execute("UPDATE comparisons SET revealed = 1 WHERE id = ?", (comparison_id,))
 
     async def ballots(self, project: str) -> list[Ballot]:
-        """All votes of a project's blind comparisons, oldest first.
+        """All votes of a project's blind comparisons whose voting has ended, oldest first.
+
+        Before that a count would tell who stands behind a label that was just voted for.
 
         A contender whose files have changed since is another one: its earlier votes count for "NAME (earlier files 1a2b3c4d)".
         """
         names = await self._names(project)
         query = """SELECT v.*, r.kind FROM comparison_votes v
             JOIN comparison_rounds r ON r.comparison_id = v.comparison_id AND r.round = v.round
-            JOIN comparisons c ON c.id = v.comparison_id WHERE c.project = ? AND c.blind = 1 ORDER BY v.created, v.rowid"""
+            JOIN comparisons c ON c.id = v.comparison_id WHERE c.project = ? AND c.blind AND c.revealed
+            ORDER BY v.created, v.rowid"""
         found = []
         for vote in await self._rows(query, project):
             shown = names[vote["comparison_id"]]
@@ -191,15 +209,16 @@ class Comparisons:
         return names
 
     async def tally(self, project: str, a: str, b: str) -> Tally:
-        """The blind votes of a project between two contenders as their files are now, counted for `a`."""
+        """The votes of a project's ended blind comparisons between two contenders as their files are now, counted for `a`."""
         return count(await self.ballots(project), a, b)
 
     async def winners(self, project: str) -> list[tuple[bytes, str]]:
-        """The pictures that won blind rounds of a project, each with its recipe in it, and their prompts, oldest first."""
+        """The pictures that won rounds of ended blind comparisons, with recipes in them, and their prompts, oldest first."""
         query = """SELECT s.png, r.prompt FROM comparison_votes v
             JOIN comparison_cells s ON s.comparison_id = v.comparison_id AND s.round = v.round AND s.place = v.winner
             JOIN comparison_rounds r ON r.comparison_id = v.comparison_id AND r.round = v.round
-            JOIN comparisons c ON c.id = v.comparison_id WHERE c.project = ? AND c.blind = 1 ORDER BY v.created, v.rowid"""
+            JOIN comparisons c ON c.id = v.comparison_id WHERE c.project = ? AND c.blind AND c.revealed
+            ORDER BY v.created, v.rowid"""
         return [(row["png"], row["prompt"]) for row in await self._rows(query, project)]
 
     async def _rows(self, query: str, *values: str | int) -> list[Any]:

@@ -118,6 +118,7 @@ CREATE TABLE comparisons (
     revealed INTEGER NOT NULL,      -- whether voting has ended
     base INTEGER,                   -- the place of the base model without LoRAs, which the others are held against
     note TEXT NOT NULL,
+    request TEXT NOT NULL,          -- JSON: what is drawn, as it was first asked for
     created REAL NOT NULL
 ) STRICT;
 CREATE TABLE comparison_contenders (

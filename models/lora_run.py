@@ -71,6 +71,8 @@ class _Run:
         self._about, self._loaded, self._turn, self._events, self._stop = about, loaded, turn, events, stop
         self._spec, self._folder = about.spec, about.spec.folder / "checkpoints"
         self._metadata = metadata(about)
+        self._kept: int | None = None
+        """The step of the newest whole checkpoint; None before the first."""
 
     def whole(self) -> None:
         """From the begin, or the newest checkpoint, to the end."""
@@ -82,6 +84,7 @@ class _Run:
         check_room(spec.folder, sum(w.numel() * 4 for w in training.weights.values()) * _COPIES * (spec.keep + 2))
         if found is not None:
             training.restore(found.weights, found.tensors, found.facts)
+            self._kept = found.step
             del found
         sampler = Sampler(self._loaded, self._about, training, self._turn)
         if not spec.text_encoders:
@@ -170,9 +173,12 @@ class _Run:
             self._events.tell("sample", step=step, prompt=sample.prompt, seed=sample.seed, file=str(sample.file))
 
     def _checkpoint(self, training: Training) -> None:
+        if training.step == self._kept:
+            return
         with self._turn.for_step():
             snapshot = take_snapshot(training, self._about)
         file = write_checkpoint(snapshot, training.pipeline, self._folder, self._metadata, self._spec.keep)
+        self._kept = training.step
         self._events.tell("checkpoint", step=training.step, file=str(file))
 
 

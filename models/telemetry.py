@@ -7,6 +7,10 @@ import shutil
 import subprocess
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +60,13 @@ class GpuTelemetry:
                 return
             if self._stop.wait(self._every_s):
                 return
+
+
+def allocated_bytes(device: torch.device) -> int | None:
+    """Bytes of tensors on a CUDA device, None for another: what torch itself counts, without asking the driver."""
+    import torch  # whoever has a device has imported it
+
+    return torch.cuda.memory_allocated(device) if device.type == "cuda" else None
 
 
 def _ask(index: int) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgx_pixels.pixels.colour import Color, comparable
+from dgx_pixels.pixels.cutout import cut_out
 from dgx_pixels.pixels.ground import border_of
 
 _STEP: Final = 64  # px of which SDXL's sizes are multiples
@@ -109,6 +110,14 @@ def fitted(rgba: NDArray[np.uint8], side: int, ground: Color | None) -> Fitted |
     top, left = (found.height - large.shape[0]) // 2, (found.width - large.shape[1]) // 2
     picture[top : top + large.shape[0], left : left + large.shape[1]] = large
     return Fitted(picture, found.factor, left, top)
+
+
+def without_ground(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Clear the flat ground of a picture, (h, w, 4), that has no clear pixel, if it shows one behind its subject."""
+    if (rgba[..., 3] == 0).any():
+        return rgba
+    opaque = cut_out(rgba[None, ..., :3], None).opaque[0]
+    return np.where(opaque[..., None], rgba, 0).astype(np.uint8)
 
 
 def plain_ground(rgba: NDArray[np.uint8]) -> Color:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from fastmcp.exceptions import ToolError
@@ -11,12 +10,12 @@ from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.connect import transport
 from dgx_pixels.server.find import NoServerError, running
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.server.tool_calls import call_to_the_end
+from dgx_pixels.server.tool_calls import Caller, call_to_the_end
 from dgx_pixels.tools.answers import JobAnswer
 
 
-async def ask(settings: Settings, tool: str, asked: dict[str, Any], told: Callable[[str], None] | None = None) -> JobAnswer:
-    """Call a generating tool for the project of these settings, and wait until its job has ended; `told` hears its id.
+async def ask(settings: Settings, tool: str, asked: dict[str, Any], caller: Caller | None = None) -> JobAnswer:
+    """Call a generating tool for the project of these settings, and wait until its job has ended.
 
     Raises ToolError with one sentence, and NoServerError if the server ended in between.
     """
@@ -24,11 +23,11 @@ async def ask(settings: Settings, tool: str, asked: dict[str, Any], told: Callab
     arguments = asked | ({"project": str(project)} if project is not None else {})
     if (server := await running(settings)) is not None:
         try:
-            return await call_to_the_end(transport(settings, project), tool, arguments, told)
+            return await call_to_the_end(transport(settings, project), tool, arguments, caller)
         except Exception as error:
             if isinstance(error, ToolError) or await running(settings) == server:
                 raise
             ended = f"The server on port {settings.port} ended before it had answered: its log says why."
             raise NoServerError(f"{ended} The next one does what was asked.") from error
     await try_library(settings)
-    return await call_to_the_end(build(settings)[0], tool, arguments, told)
+    return await call_to_the_end(build(settings)[0], tool, arguments, caller)

@@ -7,8 +7,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from fastmcp.exceptions import ToolError
+from fastmcp.exceptions import NotFoundError, ToolError
 from fastmcp.server.middleware import Middleware, MiddlewareContext
+from mcp import MCPError
+from mcp_types import INVALID_PARAMS
 
 from dgx_pixels.server.metrics import Metrics
 
@@ -54,7 +56,7 @@ class CallLog(Middleware):
 
 
 class Bound(Middleware):
-    """Turns away calls whose arguments are too large to be meant, before anything looks at them."""
+    """Turns away, in a sentence, calls whose arguments are too large to be meant, and reads of what there is not."""
 
     async def on_call_tool(self, context: MiddlewareContext[Any], call_next: Next) -> Any:  # noqa: ANN401  # whatever the tool answers
         """Pass the call on. Raises ToolError."""
@@ -65,6 +67,15 @@ class Bound(Middleware):
                 "are given by their paths."
             )
         return await call_next(context)
+
+    async def on_read_resource(self, context: MiddlewareContext[Any], call_next: Next) -> Any:  # noqa: ANN401  # whatever it holds
+        """Pass the read on. Raises MCPError."""
+        try:
+            return await call_next(context)
+        except NotFoundError as error:
+            uri = str(context.message.uri)[:_SHOWN]
+            sentence = f"There is no resource {uri!r}: pixels://guide names all there are; ids in them are words, not paths."
+            raise MCPError(code=INVALID_PARAMS, message=sentence, data={"uri": uri}) from error
 
 
 def _size(value: object) -> int:

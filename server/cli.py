@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dgx_pixels.server.parser import parsed
 
 if TYPE_CHECKING:
     from dgx_pixels.server.settings import Settings
+
+_FACES = {"publish": "init", "vote": "compare"}
+"""Commands whose `run_...` stands in another one's module: all others have `<command>_command.py` of their own."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -81,57 +85,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
         run_stdio(settings, alone=arguments.alone)
         return 0
-    if arguments.command == "sprite":
-        from dgx_pixels.server.sprite_command import run_sprite
+    if arguments.command == "doctor":
+        from dgx_pixels.server.doctor import run_doctor
 
-        return run_sprite(settings, arguments)
-    if arguments.command == "models":
-        from dgx_pixels.server.models_command import run_models
-
-        return run_models(settings, arguments)
-    if arguments.command == "pixelize":
-        from dgx_pixels.server.pixelize_command import run_pixelize
-
-        return run_pixelize(settings, arguments)
-    if arguments.command == "tileset":
-        from dgx_pixels.server.tileset_command import run_tileset
-
-        return run_tileset(settings, arguments)
-    if arguments.command == "train":
-        from dgx_pixels.server.train_command import run_train
-
-        return run_train(settings, arguments)
-    if arguments.command in ("init", "publish"):
-        from dgx_pixels.server.init_command import run_init, run_publish
-
-        return (run_init if arguments.command == "init" else run_publish)(settings, arguments)
-    if arguments.command == "jobs":
-        from dgx_pixels.server.jobs_command import run_jobs
-
-        return run_jobs(settings, arguments)
-    if arguments.command == "promote":
-        from dgx_pixels.server.promote_command import run_promote
-
-        return run_promote(settings, arguments)
-    if arguments.command == "assets":
-        from dgx_pixels.server.assets_command import run_assets
-
-        return run_assets(settings, arguments)
-    if arguments.command == "replay":
-        from dgx_pixels.server.replay_command import run_replay
-
-        return run_replay(settings, arguments)
-    if arguments.command == "credits":
-        from dgx_pixels.server.credits_command import run_credits
-
-        return run_credits(settings, arguments)
-    if arguments.command == "bench":
-        from dgx_pixels.server.bench_command import run_bench
-
-        return run_bench(settings, arguments)
-    from dgx_pixels.server.doctor import run_doctor
-
-    return run_doctor(settings, as_json=arguments.json)
+        return run_doctor(settings, as_json=arguments.json)
+    face = import_module(f"dgx_pixels.server.{_FACES.get(arguments.command, arguments.command)}_command")
+    status: int = getattr(face, f"run_{arguments.command}")(settings, arguments)
+    return status
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

@@ -56,7 +56,11 @@ class Ear:
             await ensure_running(self._settings)
             began: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             listening = asyncio.create_task(self._listen(uris, began))
-            await asyncio.wait({began, listening}, return_when=asyncio.FIRST_COMPLETED)
+            try:
+                await asyncio.wait({began, listening}, return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                listening.cancel()  # who wanted it has gone
+                raise
             if not began.done():
                 raise NoServerError(f"The server cannot be listened to: {listening.exception()}") from listening.exception()
             # Only now: in between, both streams are heard, and what comes by both is told once.

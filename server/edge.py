@@ -70,6 +70,10 @@ class Edge:
         """Count a request that was turned away."""
         self.metrics.refused.labels(str(status)).inc()
 
+    def hang_up(self) -> None:
+        """End what clients listen to: the server is about to end."""
+        self._notifier.hang_up()
+
     def serves(self, project: BevyProject) -> None:
         """Watch a project that a request works in."""
         if self._watch is not None and self._services is not None and self._watch.add(project):

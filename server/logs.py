@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MOST_BYTES, _BACKUPS = 5 << 20, 4
 _MOST_TEXT = 4000
 """Characters of one message or traceback: whatever a caller sends, a line stays a line."""
-_OURS, _OTHERS = "dgx_pixels", ("fastmcp", "mcp", "uvicorn")
+_OURS, _OTHERS = "dgx_pixels", ("fastmcp", "mcp", "uvicorn", "asyncio")
 
 
 class JsonLines(logging.Formatter):

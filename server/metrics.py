@@ -68,6 +68,7 @@ class Metrics:
             "gpu_temperature_celsius": ("As the driver tells.", gpu.get("temperature_c")),
             "gpu_memory_used_bytes": ("As the driver tells.", gpu.get("memory_used_bytes")),
             "gpu_memory_total_bytes": ("As the driver tells.", gpu.get("memory_total_bytes")),
+            "gpu_allocated_bytes": ("Of tensors, as torch counts them.", status["gpu_allocated_bytes"]),
             "gpu_utilization_percent": ("As the driver tells.", gpu.get("utilization_percent")),
         }
         for name, (what, value) in now.items():

@@ -57,9 +57,13 @@ class Notifier(Middleware):
         low.add_request_handler("resources/unsubscribe", types.UnsubscribeRequestParams, self._unsubscribe)
         mcp.add_middleware(self)
 
-    async def close(self) -> None:
-        """End every stream in the protocol's way."""
+    def hang_up(self) -> None:
+        """End every stream in the protocol's way, after what is under way to it: such a request never ends by itself."""
         self._listening.close()
+
+    async def close(self) -> None:
+        """Tell of nothing more."""
+        self.hang_up()
         if self._flushing is not None:
             self._flushing.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -6,7 +6,7 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
-from dgx_pixels.server import jobs_options, promote_command, train_options
+from dgx_pixels.server import compare_command, jobs_options, promote_command, train_options
 from dgx_pixels.server.library_options import assets_options, credits_options, replay_options
 
 _PALETTE = "a bundled palette's name, '#1a1c2c,#5d275d,...', a .hex, .gpl, .pal or PNG file, or 'project'"
@@ -58,6 +58,12 @@ def parser() -> argparse.ArgumentParser:
     publish.add_argument("asset", help="its id, or its path below assets/: sprites/item_red_potion.png")
     publish.add_argument("--version", type=int, help="which version; the newest if left out")
     publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
+    compare = commands.add_parser(
+        "compare", help="draw the same prompts with several models or LoRA strengths, to be voted on blind"
+    )
+    compare_command.options(compare)
+    vote = commands.add_parser("vote", help="keep which picture of a comparison is the best, or export votes")
+    compare_command.vote_options(vote)
     jobs = commands.add_parser("jobs", help="list jobs, and cancel, pause or resume them")
     jobs_options.options(jobs)
     promote = commands.add_parser("promote", help="make a contender the Bevy project's default, or take that back")

@@ -16,6 +16,7 @@ from dgx_pixels.server.security import Guard, is_loopback, names
 from dgx_pixels.server.settings import LEAST_TOKEN, Settings
 
 if TYPE_CHECKING:
+    import socket
     from typing import Any
 
     from fastmcp import FastMCP
@@ -56,13 +57,26 @@ def serve(settings: Settings, *, ends_when_idle: bool) -> None:
     configure(settings.home)
     mcp, activity, edge = build(settings, role="serve")
     app = guarded_app(mcp, edge, settings)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=2, log_level="warning")
+    server = _Server(
+        uvicorn.Config(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=2, log_config=None), edge
     )
     print(f"dgx-pixels serves MCP at {settings.url}, with its library in {settings.home}. Ctrl-C ends it.", file=sys.stderr)
     asyncio.run(_run(server, activity, settings.idle_minutes * 60 if ends_when_idle else None))
     if not server.started:
         raise ServeError(f"The server cannot listen on {settings.host}:{settings.port}: choose another port (DGX_PIXELS_PORT).")
+
+
+class _Server(uvicorn.Server):
+    """Tells those who listen that it ends, before it waits for requests to be answered."""
+
+    def __init__(self, config: uvicorn.Config, edge: Edge) -> None:
+        super().__init__(config)
+        self._edge = edge
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, within the configured time."""
+        self._edge.hang_up()
+        await super().shutdown(sockets)
 
 
 async def _run(server: uvicorn.Server, activity: Activity, most_idle_s: float | None) -> None:

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dgx_pixels.models.telemetry import allocated_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from dgx_pixels.tools.services import Services
 
 NAME = "dgx-pixels"
+_RECENT = 10
+"""Jobs that the status names: those that have not ended, then the newest."""
 
 
 class Status:
@@ -40,14 +44,18 @@ class Status:
         home = self._settings.home
         disk, memory = await asyncio.to_thread(lambda: (shutil.disk_usage(home).free, memory_available()))
         renderer, gpu = self._renderer(), self._telemetry.latest
+        jobs = services.library.jobs
+        recent = [{"id": j.id, "kind": j.kind, "status": j.status} for j in await jobs.recent(_RECENT)]
         return {
             "name": NAME, "version": version(NAME), "home": str(home), "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self._begun, 1),
             "device": str(renderer.device) if renderer is not None else self._settings.device,
             "models_in_memory": list(renderer.shelf.ids) if renderer is not None else [],
             "gpu": asdict(gpu) if gpu is not None else None,
+            "gpu_allocated_bytes": allocated_bytes(renderer.device) if renderer is not None else None,
             "queue_depth": services.gpu.waiting,
-            "jobs": await services.library.jobs.counts(),
+            "jobs": await jobs.counts(),
+            "recent_jobs": recent,
             "disk_free_bytes": disk,
             "memory_available_bytes": memory,
             "game_port": self._settings.brp_port,

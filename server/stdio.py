@@ -26,7 +26,7 @@ from dgx_pixels.server.call_log import Bound
 from dgx_pixels.server.connect import transport
 from dgx_pixels.server.ear import Ear
 from dgx_pixels.server.find import NoServerError, ensure_running, running
-from dgx_pixels.server.notifier import Notifier
+from dgx_pixels.server.notifier import Notifier, Wanted
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.stdguard import guarded
 
@@ -91,7 +91,7 @@ def proxy(settings: Settings) -> FastMCP[Any]:
     project = default_project(settings)
     ear = Ear(settings, lambda: transport(settings, project))
     mcp: FastMCP[Any] = FastMCP(NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=guarded(_listening(ear)))
-    notifier = Notifier(ear.want)
+    notifier = Notifier(_wanted_of(ear))
     notifier.attach(mcp)
     ear.tell = notifier.offer
 
@@ -111,13 +111,26 @@ def _completes(settings: Settings, project: Path | None) -> CompletionHandler:
     """Completion is the server's, which FastMCP's proxy does not ask."""
 
     async def complete(ref: CompletionReference, argument: CompletionArgument, context: CompletionContext | None) -> Completion:
-        await ensure_running(settings)
+        try:
+            await ensure_running(settings)
+        except NoServerError as error:
+            raise MCPError(code=INTERNAL_ERROR, message=str(error)) from error
         given = dict(context.arguments or {}) if context is not None else None
         async with Client(transport(settings, project)) as client:
             found: Completion = await client.complete(ref, {"name": argument.name, "value": argument.value}, given)
             return found
 
     return complete
+
+
+def _wanted_of(ear: Ear) -> Wanted:
+    async def wanted(uris: frozenset[str]) -> None:
+        try:
+            await ear.want(uris)
+        except NoServerError as error:
+            raise MCPError(code=INTERNAL_ERROR, message=str(error)) from error
+
+    return wanted
 
 
 def _listening(ear: Ear) -> Lifespan:

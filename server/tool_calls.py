@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fastmcp import Client
 
@@ -20,24 +20,40 @@ from dgx_pixels.tools.next_step import seen_in_game
 _WAIT_S = 600
 
 
+class Caller(Protocol):
+    """Who calls a tool whose job may outlive the call."""
+
+    def told(self, job_id: str) -> None:
+        """Hear the job's id, as soon as there is one."""
+
+    async def broken_off(self, client: Client[Any]) -> None:
+        """Do what is to be done with the job when the call is cancelled, as Ctrl-C does."""
+
+
 async def call_to_the_end(
     target: Any,  # noqa: ANN401  # all that Client takes
     tool: str,
     arguments: dict[str, Any],
-    told: Callable[[str], None] | None = None,
+    caller: Caller | None = None,
 ) -> JobAnswer:
-    """Call a generating tool and wait until its job has ended. Raises ToolError with one sentence.
-
-    `told` hears the job's id as soon as there is one.
-    """
+    """Call a generating tool and wait until its job has ended. Raises ToolError with one sentence."""
     bar = _Bar()
     with bar if sys.stderr.isatty() else nullcontext():
         async with Client(target, progress_handler=bar.show) as client:
-            answer = await _call(client, tool, arguments | {"wait_s": _WAIT_S if told is None else 0})
-            if told is not None:
-                told(answer.job_id)
-            while answer.status in ("queued", "running"):
-                answer = await _call(client, "get_job", {"job_id": answer.job_id, "wait_s": _WAIT_S})
+            if caller is None:
+                return await _wait(client, await call(client, tool, arguments | {"wait_s": _WAIT_S}))
+            answer = await call(client, tool, arguments | {"wait_s": 0})
+            caller.told(answer.job_id)
+            try:
+                return await _wait(client, answer)
+            except asyncio.CancelledError:
+                await caller.broken_off(client)
+                raise
+
+
+async def _wait(client: Client[Any], answer: JobAnswer) -> JobAnswer:
+    while answer.status in ("queued", "running"):
+        answer = await call(client, "get_job", {"job_id": answer.job_id, "wait_s": _WAIT_S})
     return answer
 
 
@@ -83,7 +99,8 @@ def _print_batch(answer: JobAnswer, batch: BatchAnswer, seconds: float) -> int:
     return 1 if batch.failed else 0
 
 
-async def _call(client: Client[Any], tool: str, arguments: dict[str, Any]) -> JobAnswer:
+async def call(client: Client[Any], tool: str, arguments: dict[str, Any]) -> JobAnswer:
+    """Call a tool that answers with a job. Raises ToolError with one sentence."""
     result = await client.call_tool(tool, arguments)
     return JobAnswer.model_validate(result.structured_content)
 

@@ -11,12 +11,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from fastmcp import Client
+from fastmcp.exceptions import ToolError
+
 from dgx_pixels.server.asking import ask
 from dgx_pixels.server.find import running
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.tool_calls import call
 from dgx_pixels.tools.answers import JobAnswer
 from dgx_pixels.tools.training_shown import line_of
 
+_LOOK_S = 60
 _ARGUMENTS = (
     "source", "name", "base", "preset", "trigger", "grid", "licence", "steps", "rank", "learning_rate", "sample_prompts", "seed",
     "dry_run", "resume", "overwrite",
@@ -40,6 +45,8 @@ def run_train(settings: Settings, arguments: argparse.Namespace) -> int:
             raise
         print(f"\n{training.what_now()}", file=sys.stderr)
         return 130
+    if answer.status == "failed" and not arguments.json:
+        raise ToolError(answer.error or "The training failed: its log may say why.")
     if arguments.json:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
     else:
@@ -60,10 +67,17 @@ class _Training:
         settings = self._settings
         if not self._in_server and Path(asked.get("source", "")).is_absolute():  # here a person names the folder
             settings = settings.model_copy(update={"read_roots": (*settings.read_roots, Path(asked["source"]))})
-        return await ask(settings, "train_lora", asked, self._told)
+        return await ask(settings, "train_lora", asked, self)
 
-    def _told(self, job_id: str) -> None:
+    def told(self, job_id: str) -> None:
         self.job_id = job_id
+
+    async def broken_off(self, client: Client[Any]) -> None:
+        """In a server it goes on; here it ends with this process, so it is paused before."""
+        if not self._in_server:
+            answer = await call(client, "cancel_job", {"job_id": self.job_id, "pause": True})
+            while answer.status in ("queued", "running"):
+                answer = await call(client, "get_job", {"job_id": answer.job_id, "wait_s": _LOOK_S})
 
     def what_now(self) -> str:
         if self._in_server:
@@ -82,6 +96,6 @@ def _print(answer: JobAnswer, seconds: float) -> None:
             print(f'Draw with it: dgx-pixels sprite "{trigger}a red potion" --model {training.contender}')
     elif answer.status == "paused":
         print(f"Paused: dgx-pixels train --resume {answer.job_id} goes on.")
-    elif answer.status != "done":
-        print(answer.error or f"The training is {answer.status}.", file=sys.stderr)
+    else:
+        print(f"The training is {answer.status}. {answer.next}")
     print(f"{seconds:.1f} s.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from fastmcp import Client
+from mcp_types import BlobResourceContents, TextResourceContents
 from narrow_sdxl import random_layers, write_lora
 
 from dgx_pixels.library.comparison_records import NewCell, PlannedRound
@@ -56,6 +59,42 @@ async def vote(client: Client[Any], comparison_id: str, **arguments: Any) -> dic
     answer: dict[str, Any] | None = result.structured_content
     assert answer is not None
     return answer
+
+
+async def blob(client: Client[Any], uri: str) -> bytes:
+    """The picture that a resource holds."""
+    content = (await client.read_resource(uri))[0]
+    assert isinstance(content, BlobResourceContents)
+    return b64decode(content.blob)
+
+
+async def data(client: Client[Any], uri: str) -> Any:  # noqa: ANN401  # JSON
+    """The JSON that a resource holds."""
+    content = (await client.read_resource(uri))[0]
+    assert isinstance(content, TextResourceContents)
+    return json.loads(content.text)
+
+
+async def check_cells(client: Client[Any], comparison_id: str) -> int:
+    """Draw every cell of an ended comparison again with generate_sprite, from its recipe; answers how many were the same."""
+    found = await data(client, f"pixels://comparisons/{comparison_id}")
+    recipes = await data(client, f"pixels://comparisons/{comparison_id}/recipes")
+    same = 0
+    for number, by_label in recipes.items():
+        for label, recipe in by_label.items():
+            palette = recipe["palette"] and ",".join("#{:02x}{:02x}{:02x}".format(*color) for color in recipe["palette"])
+            asked = {
+                "prompt": recipe["prompt"], "negative_prompt": recipe["negative_prompt"], "model": recipe["model"],
+                "seed": recipe["seed"], "size": f"{recipe['width']}x{recipe['height']}", "colors": recipe["colors"],
+                "palette": palette or "none", "transparent": recipe["transparent"], "profile": recipe["profile"],
+                "steps": recipe["schedule"]["steps"], "guidance": recipe["schedule"]["guidance"],
+                "category": "tile" if recipe["seamless"] else "item", "name": "again", "publish": False,
+            }  # fmt: skip
+            answer = (await client.call_tool("generate_sprite", asked)).structured_content
+            assert answer is not None
+            again = Path(answer["result"]["assets"][0]["file"]).read_bytes()
+            same += again == await blob(client, found["rounds"][int(number) - 1]["images"][label])
+    return same
 
 
 def cell(round_number: int, place: int, weights: str = WEIGHTS) -> NewCell:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +16,7 @@ from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
 
 from dgx_pixels.bevy.names import MAX_LENGTH
-from dgx_pixels.models.gpu import Tell
+from dgx_pixels.models.gpu import GpuThread, Tell
 from dgx_pixels.models.render import RenderRequest
 from dgx_pixels.models.renderer import Outcome, Renderer
 from dgx_pixels.server import app
@@ -73,7 +75,8 @@ async def test_each_prompt_has_its_own_outcome(settings: Settings, game: Path, n
         ["sprites/item_red_potion.png"], ["sprites/item_gold_key.png"], [], ["sprites/item_red_potion_2.png"], [],
     ]  # fmt: skip
     assert [a["seed"] for item in batch["items"] for a in item["assets"]] == [7, 7, 8]
-    assert "2 of 5 prompts failed" in answer["next"]
+    assert answer["next"].startswith("2 of 5 prompts failed")
+    assert 'asset_server.load("sprites/item_red_potion.png")' in answer["next"]
     assert {p.name for p in (game / "assets/sprites").iterdir()} == {
         "item_red_potion.png", "item_gold_key.png", "item_red_potion_2.png",
     }  # fmt: skip
@@ -144,6 +147,36 @@ async def test_a_batch_that_cannot_be_asked_is_refused_at_once(
     async with Client(server) as client:
         with pytest.raises(ToolError, match=sentence):
             await client.call_tool("generate_sprite", asked)
+
+
+async def test_who_waits_for_a_sprite_does_not_wait_for_a_batch(
+    server: FastMCP[Any], monkeypatch: pytest.MonkeyPatch, noting: type[NotingRenderer]
+) -> None:
+    """A sprite that is asked for while a batch is drawn comes next."""
+    queued = threading.Event()
+    draw_soon, draw_now = GpuThread.draw, NotingRenderer.draw
+
+    async def asked(self: Any, request: RenderRequest, *more: Any) -> Any:  # noqa: ANN401  # passes on what it gets
+        if "potion" in request.prompt:
+            asyncio.get_running_loop().call_soon(queued.set)  # then it stands in the queue
+        return await draw_soon(self, request, *more)
+
+    def held(self: NotingRenderer, requests: Sequence[RenderRequest], tell: Tell) -> list[Outcome]:
+        queued.wait(60)
+        return draw_now(self, requests, tell)
+
+    monkeypatch.setattr(GpuThread, "draw", asked)
+    monkeypatch.setattr(NotingRenderer, "draw", held)
+    async with Client(server) as client:
+        keys = {**BATCH, "prompt": [f"a gold key {i}" for i in range(5)], "wait_s": 0}
+        batch = (await client.call_tool("generate_sprite", keys)).structured_content
+        await client.call_tool("generate_sprite", {**BATCH, "prompt": "a red potion"})
+        assert batch is not None
+        done = (await client.call_tool("get_job", {"job_id": batch["job_id"]})).structured_content
+
+    assert done is not None
+    assert done["result"]["batch"]["done"] == 5
+    assert ["potion" in prompt for drawn in noting.drawn for prompt in drawn].index(True) <= 1
 
 
 def test_names_of_a_batch_differ() -> None:

@@ -36,6 +36,21 @@ def test_the_engines_benchmark_says_of_each_promise_whether_it_is_kept(tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+def test_the_servers_benchmark_says_of_each_promise_whether_it_is_kept(tmp_path: Path) -> None:
+    """Both sections are there; whatever the times, all requests of ten clients are answered."""
+    page = tmp_path / "server.md"
+
+    command = [sys.executable, str(ROOT / "benchmarks/server.py"), "--rounds", "1", "--calls", "5", "--out", str(page)]
+    subprocess.run(command, check=False, capture_output=True, cwd=ROOT)  # a busy machine may find a time too long
+
+    said = page.read_text()
+    assert "| answered of 1000 requests | 1000 | kept |" in said
+    assert said.count("| kept |") + said.count("| **broken** |") == 6
+    assert said.count("## ") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_full_size_benchmark_runs_from_end_to_end_on_a_stand_in() -> None:
     """Every layer of SDXL is there; pictures keep their bytes, and all cells of the table are filled."""
     few = ("--rounds", "1", "--batches", "1,2", "--jobs", "draft,draft-lcm")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dgx_pixels.library.changes import Changes
+from dgx_pixels.library.comparison_records import NewCell, PlannedRound
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import NewVersion
 
@@ -42,6 +43,21 @@ async def test_each_new_version_and_each_state_of_a_job_is_told(tmp_path: Path) 
     await library.jobs.create("j2", "sprite", "", "{}")
     assert len(heard) == 3
     await library.close()
+
+
+async def test_a_comparisons_pictures_votes_and_end_are_told(tmp_path: Path) -> None:
+    """Whoever looks at it sees each picture as it comes, and who was who as soon as that is told."""
+    library = await Library.open(tmp_path)
+    heard: list[tuple[str, str]] = []
+    await library.comparisons.begin("c1", "/game", ["tiny-sdxl", "other"], [PlannedRound("a potion", "item", 1, 0)], blind=True)
+    library.changes.listen(lambda kind, what: heard.append((kind, what)))
+    for place in (0, 1):
+        await library.comparisons.add_cell("c1", NewCell(1, place, b"png", "{}", 0.1, None, {}))
+    await library.comparisons.vote("c1", 1, "tie")
+    await library.comparisons.reveal("c1")
+    await library.close()
+
+    assert heard == [("comparison", "c1")] * 4
 
 
 def test_a_listener_that_fails_keeps_none_from_hearing(caplog: pytest.LogCaptureFixture) -> None:

@@ -94,6 +94,8 @@ async def test_nothing_tells_before_the_last_vote(server: FastMCP[Any], settings
             said(await client.call_tool("list_assets", {"everywhere": True})), "\n".join(progress).encode(),
         ]  # fmt: skip
         page = Path(found["page"]).read_bytes()
+        assert made.content[1].type == "image"
+        assert b64decode(made.content[1].data) == await read(client, found["sheet"])
         with pytest.raises(MCPError, match="recipes are told when"):
             await read(client, f"{about}/recipes")
         last = said(await client.call_tool("record_vote", {"comparison_id": found["id"], "round": 2, "winner": "tie"}))

@@ -145,6 +145,18 @@ async def test_the_tally_is_of_blind_votes_of_one_project(library: Library) -> N
     assert won[0][0] == await comparisons.png("a" * 12, 1, 1)
 
 
+async def test_a_count_tells_nothing_while_votes_are_taken(library: Library) -> None:
+    """Tally, ranking and winners know a comparison's votes only when its voting has ended."""
+    kept = await keep_comparison(library, "a" * 12, PAIR)
+    await vote_for(library, kept, 1, 1)
+    before = await library.comparisons.tally("", PAIR[1], PAIR[0]), await library.comparisons.winners("")
+    await library.comparisons.reveal(kept)
+
+    assert before == (Tally(), [])
+    assert await library.comparisons.tally("", PAIR[1], PAIR[0]) == Tally(wins=2)
+    assert len(await library.comparisons.winners("")) == 2
+
+
 async def test_a_lora_trained_anew_starts_without_votes(library: Library) -> None:
     """Votes on earlier files of the same name are told apart, and count for these."""
     await vote_for(library, await keep_comparison(library, "a" * 12, PAIR, weights='{"style": "1"}'), 1, 1, 1)
@@ -190,6 +202,6 @@ async def test_begun_again_it_keeps_its_labels(library: Library) -> None:
     """A comparison that another process goes on with is the same one."""
     kept = await keep_comparison(library, "a" * 12, PAIR, rounds=20)
     before = await library.comparisons.get(kept)
-    await library.comparisons.begin(kept, "", PAIR, [PlannedRound("other", "item", 1, 0)], blind=True)
+    await library.comparisons.begin(kept, "", PAIR, [PlannedRound("other", "item", 1, 0)], blind=True, request="other")
 
     assert await library.comparisons.get(kept) == before

@@ -98,6 +98,16 @@ def test_too_little_to_learn_from_is_refused_in_one_sentence(tmp_path: Path) -> 
     assert [*(tmp_path / "home" / "datasets").rglob("*.png")] == []
 
 
+def test_a_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """One sentence with the folder and the system's reason; nothing is left."""
+    sprite_folder(tmp_path / "art", 5)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "datasets").write_text("in the way")
+
+    with pytest.raises(RequestError, match="datasets \\(Not a directory\\): check that disk"):
+        prepared(tmp_path / "home", tmp_path / "art")
+
+
 def test_each_bad_argument_is_named(tmp_path: Path, project: BevyProject) -> None:
     """Sources that are none, folders that may not be read or hold too much, a base model, a grid and a trigger that cannot be."""
     home, art = tmp_path / "home", tmp_path / "art"
@@ -205,14 +215,16 @@ def test_what_makes_a_lora_worse_is_said_before_any_training(tmp_path: Path) -> 
     write(art / "item_row.png", np.concatenate(tiles(14)[10:14], axis=1))
     full = np.where(tiles(10)[9][..., 3:] > 0, tiles(10)[9], np.array([70, 90, 60, 255], np.uint8)).astype(np.uint8)
     write(art / "item_full.png", full)
+    write(art / "tile_full.png", np.roll(full, 5, axis=0))
 
-    report = prepared(tmp_path / "home", art).report
+    report = prepared(tmp_path / "home", art, trigger="pocketgreen").report
 
     said = " ".join(report.warnings)
     assert [(files[0].name, "item_potion_0100.png")] == report.duplicates
     for expected in (
-        "There are only 11 pictures", "1 pictures are nearly the same", "of the category item", "(012.png) had soft edges",
-        "(item_row.png) may be a row of frames: give the grid", "1 of 11 have no clear ground",
+        "There are only 12 pictures", "1 near copy of another", "of the category item", "(012.png) had soft edges",
+        "(item_row.png) may be a row of frames: give the grid", "1 of 12 have no clear ground",
+        "(item_full.png) stood on a plain ground", "The trigger 'pocketgreen' has 'green' in it",
     ):  # fmt: skip
         assert expected in said, expected
-    assert report.sizes == {"32x32": 11}
+    assert report.sizes == {"32x32": 12}

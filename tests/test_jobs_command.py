@@ -96,7 +96,8 @@ def test_a_job_that_nobody_works_on_is_cancelled_without_a_server(
         (("list", "cccccccccccc"), 2, "jobs list takes none"),
         (("--limit", "0"), 2, "must be at least 1"),
         (("cancel", "unknown"), 1, "There is no job 'unknown'"),
-        (("pause", "cccccccccccc"), 0, ""),
+        (("pause", "cccccccccccc"), 1, "Nobody works on job cccccccccccc now"),
+        (("pause", "dddddddddddd"), 0, ""),
     ],
 )
 def test_what_cannot_be_done_says_so(

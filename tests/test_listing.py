@@ -39,7 +39,7 @@ async def test_every_argument_is_described(client: Client[Any]) -> None:
 
 
 def test_schemas_say_no_name_twice() -> None:
-    """The titles that pydantic adds are gone, properties are all there, and and the client, which checks answers by them, is content."""
+    """The titles that pydantic adds are gone, and the properties are all there."""
     for answer in (JobAnswer, PublishAnswer):
         schema = schema_of(answer)
         assert '"title"' not in json.dumps(schema)

@@ -150,6 +150,18 @@ def test_a_loss_that_is_no_number_stops_the_training_before_the_weights_are_spoi
     assert equal(training.tensors(), before)
 
 
+def test_a_gradient_that_is_no_number_stops_it_as_well(tmp_path: Path) -> None:
+    """The loss may still be one: it would be none a step later, with the weights and a checkpoint spoilt."""
+    training, _ = begin(spec(tmp_path))
+    before = training.tensors()
+    next(iter(training.weights.values())).register_hook(  # type: ignore[no-untyped-call]  # torch leaves it so
+        lambda gradient: gradient * float("inf")
+    )
+    with pytest.raises(LossError, match="the gradient became nan in step 1"):
+        training.learn()
+    assert equal(training.tensors(), before)
+
+
 def test_the_cache_is_read_back_bit_for_bit_and_only_for_its_own_key(tmp_path: Path) -> None:
     """A training that goes on learns from the very same numbers; another dataset or model gets none of them."""
     order = spec(tmp_path)

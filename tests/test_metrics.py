@@ -123,6 +123,8 @@ async def test_the_status_says_how_the_server_is(client: Client[Any], settings: 
     assert (before["models_in_memory"], before["projects"]) == ([], [])
     assert (after["device"], after["models_in_memory"], after["projects"]) == ("cpu", ["tiny-sdxl"], [str(game)])
     assert after["jobs"] == {"queued": 0, "running": 0, "paused": 0}
+    assert [(job["kind"], job["status"]) for job in after["recent_jobs"]] == [("sprite", "done")]
+    assert (after["gpu_allocated_bytes"], after["queue_depth"]) == (None, 0)
     assert after["uptime_s"] >= before["uptime_s"]
 
 

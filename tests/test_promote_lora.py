@@ -42,17 +42,20 @@ def loras(settings: Settings, lora_file: bytes) -> Path:
     return folder
 
 
-async def voted(settings: Settings, game: Path, contenders: tuple[str, str], votes: str) -> None:
-    """Keep a comparison with these votes for the first, or second, of two contenders: `w`on, `l`ost, `t`ie, `n`either."""
+async def voted(settings: Settings, game: Path, contenders: tuple[str, str], votes: str, *, unvoted: int = 0) -> None:
+    """Keep a comparison with these votes for the first, or second, of two contenders: `w`on, `l`ost, `t`ie, `n`either.
+
+    With `unvoted` rounds more it is still open.
+    """
     library = await Library.open(settings.home)
     try:
         comparisons, asked = library.comparisons, f"c{len(list(game.iterdir()))}{votes[:6]}"
-        rounds = [PlannedRound(f"prompt {i}", "item", i, 0) for i in range(len(votes))]
+        rounds = [PlannedRound(f"prompt {i}", "item", i, 0) for i in range(len(votes) + unvoted)]
         await comparisons.begin(asked, str(game), contenders, rounds, blind=True)
-        for number in range(1, len(votes) + 1):
+        for number in range(1, len(rounds) + 1):
             for place in (0, 1):
                 await comparisons.add_cell(asked, NewCell(number, place, b"png", contenders[place], 0.1, None, {}))
-        for shown, said in zip((await comparisons.get(asked)).rounds, votes, strict=True):
+        for shown, said in zip((await comparisons.get(asked)).rounds, votes, strict=False):
             label = {place: name for name, place in shown.labels.items()}
             winner = {"w": label[0], "l": label[1], "t": "tie", "n": "neither"}[said]
             await comparisons.vote(asked, shown.number, winner)
@@ -105,7 +108,7 @@ async def test_what_won_is_the_default_and_draws(client: Client[Any], settings: 
 @pytest.mark.parametrize(
     ("votes", "says"),
     [
-        ("", "there is no decided vote yet, and at least 10 decided votes are needed"),
+        ("", "there is no decided vote yet, and at least 10 decided votes of ended comparisons are needed"),
         ("wwwww", "it won 5 of 5 decided votes (100 %, 95 % interval 57 to 100 %), and at least 10"),
         (
             "wlllllllllttt",
@@ -192,13 +195,14 @@ async def test_a_default_that_is_gone_is_not_brought_back(server: FastMCP[Any], 
     assert model_of(game) == OTHER
 
 
-async def test_votes_of_other_projects_do_not_count(
+async def test_votes_of_other_projects_and_open_comparisons_do_not_count(
     server: FastMCP[Any], settings: Settings, game: Path, tmp_path: Path, loras: Path
 ) -> None:
-    """The evidence is this game's own: another game's art is another question."""
+    """The evidence is this game's own, and a refusal's numbers tell nobody who stands behind a label yet."""
     other = tmp_path / "other_game"
     other.mkdir()
     await voted(settings, other, (STYLE, BASE), "w" * 20)
+    await voted(settings, game, (STYLE, BASE), "w" * 20, unvoted=1)
     async with Client(server) as client:
         assert "no decided vote" in await refusal(client, contender=STYLE)
 

@@ -9,9 +9,6 @@ import pytest
 from fastmcp import Client
 from mcp_types import PromptReference, ResourceTemplateReference, TextContent, TextResourceContents
 
-LATER = frozenset({"compare_models", "record_vote", "train_lora", "promote_lora"})
-"""Tools that the words may name although this server has none of that name yet; once it has, their parameters are checked."""
-LATER_PARAMETERS = frozenset({"cancel_job(pause)"})
 ARGUMENTS = {
     "make_character": {"character": "a knight with a $ red cape", "palette": "pico-8", "size": "32", "poses": "walking, hurt"},
     "make_terrain": {"terrains": "water, sand", "view": "side", "tile_size": "16"},
@@ -36,9 +33,9 @@ async def rendered(client: Client[Any], name: str, arguments: dict[str, str]) ->
 async def unknown(client: Client[Any], text: str) -> set[str]:
     """The tools, parameters and resources that a text names and that there are not."""
     tools = {tool.name: set(tool.input_schema["properties"]) for tool in await client.list_tools()}
-    verbs = "|".join(sorted({name.split("_")[0] for name in tools.keys() | LATER}))
+    verbs = "|".join(sorted({name.split("_")[0] for name in tools}))
     named = set(re.findall(rf"\b(?:{verbs})_[a-z]+\b", text))
-    wrong = named - tools.keys() - LATER
+    wrong = named - tools.keys()
     for tool, given in re.findall(r"\b([a-z]+_[a-z]+)\(([^()]*)\)", text):
         parameters = set(re.findall(r"(\w+)=", given))
         wrong |= {f"{tool}({p})" for p in parameters - tools.get(tool, parameters)}
@@ -46,7 +43,7 @@ async def unknown(client: Client[Any], text: str) -> set[str]:
         re.sub(r"\{\w+\}", "{id}", t.uri_template) for t in await client.list_resource_templates()
     }
     found = {re.sub(r"/ID\b", "/{id}", uri) for uri in re.findall(r"pixels://[\w/{}]+", text)}
-    return (wrong - LATER_PARAMETERS) | {uri for uri in found - uris if "comparisons" not in uri}
+    return wrong | (found - uris)
 
 
 async def test_the_guide_teaches_all_tools_in_under_2000_words(client: Client[Any]) -> None:

@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ERAS
+from conftest import ERAS, text_of
 from fastmcp import Client, FastMCP
 from fastmcp.client.messages import MessageHandler
 from fastmcp.client.transports import StreamableHttpTransport
+from mcp import MCPError
 from mcp.client.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent, listen
-from mcp_types import ResourceListChangedNotification, ResourceUpdatedNotification
+from mcp_types import ResourceListChangedNotification, ResourceTemplateReference, ResourceUpdatedNotification
 from pictures import blocks, file_of
 from processes import health, stdio
 from test_resources import read
 
-from dgx_pixels.server.notifier import _GATHER_S
+from dgx_pixels.server.notifier import _GATHER_S, _Legacy
 from dgx_pixels.server.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:resources/.*subscribe is removed")  # the older era is what it is for
@@ -215,3 +216,75 @@ async def test_the_proxy_goes_on_hearing_when_the_server_was_killed(one_server: 
             known = heard.of(uri)
             await art.make("one")
             await until(lambda: heard.of(uri) > known)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_who_listens_is_told_that_the_server_ends(serving: Settings) -> None:
+    """The stream ends as the protocol has it, so that a client knows that nothing went wrong."""
+    async with (
+        Client(StreamableHttpTransport(serving.url)) as client,
+        listen(client.session, resource_subscriptions=["pixels://assets"]) as stream,
+    ):
+        said = health(serving)
+        assert said is not None
+        os.kill(said["pid"], signal.SIGTERM)
+        assert [event async for event in stream] == []  # or SubscriptionLost
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_proxy_passes_on_what_is_around_the_tools(serving: Settings, game: Path, era: str) -> None:
+    """Guide, prompts, status, lists and completion are the server's; a prompt of 100 MB does not get that far."""
+    async with Client(stdio(serving, game), mode=era) as client:
+        assert (await read(client, "pixels://status"))["home"] == str(serving.home)
+        assert {"make_character", "make_terrain", "train_my_style"} == {prompt.name for prompt in await client.list_prompts()}
+        assert (await client.get_prompt("make_terrain", {"terrains": "water, sand"})).messages
+        assert "pixels://models/tiny-sdxl" in {str(resource.uri) for resource in await client.list_resources()}
+        models = ResourceTemplateReference(type="ref/resource", uri="pixels://models/{model_id}")
+        assert (await client.complete(models, {"name": "model_id", "value": "t"})).values == ["tiny-sdxl"]
+        refused = await client.call_tool("generate_sprite", {"prompt": "x" * (100 << 20)}, raise_on_error=False)
+        assert "prompts have up to 500" in text_of(refused)
+        with pytest.raises(MCPError, match="pixels://guide names all there are"):
+            await client.read_resource("pixels://assets/../../../etc/passwd")
+
+
+async def test_a_client_that_takes_nothing_delays_no_other() -> None:
+    """Its notices wait, one for each resource; another client of the older era has its own at once, in their order."""
+
+    class Connection:
+        def __init__(self, free: asyncio.Event) -> None:
+            self.sent: list[str] = []
+            self._free = free
+
+        async def send_resource_updated(self, uri: str) -> None:
+            await self._free.wait()
+            self.sent.append(uri)
+
+    stuck, well = Connection(asyncio.Event()), Connection(asyncio.Event())
+    well._free.set()
+    clients = [_Legacy(connection) for connection in (stuck, well)]  # type: ignore[arg-type]  # the one thing that is not real
+    for client in clients:
+        client.uris |= {"a", "b"}
+    for _ in range(100):
+        for client in clients:
+            client.offer(ResourceUpdated("a"))
+            client.offer(ResourceUpdated("b"))
+            client.offer(ResourceUpdated("c"))
+        await asyncio.sleep(0)
+    await until(lambda: well.sent)
+    assert (stuck.sent, set(well.sent)) == ([], {"a", "b"})
+
+    stuck._free.set()
+    await until(lambda: len(stuck.sent) == 3)
+    await asyncio.sleep(0.05)
+    assert stuck.sent == ["a", "b", "a"]
+
+
+async def test_who_subscribes_to_too_much_is_refused(server: FastMCP[Any]) -> None:
+    """In a sentence with the number that may be."""
+    async with Client(server) as client:
+        with pytest.raises(MCPError, match="1000 resources, not to 1001"):
+            async with listen(client.session, resource_subscriptions=[f"pixels://assets/{i}" for i in range(1001)]):
+                pass

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ import pytest
 from conftest import text_of
 from fastmcp import Client
 from fastmcp.exceptions import ToolError
+from filelock import FileLock
 from PIL import Image
-from training_calls import SHORT, call, client_of, sprites
+from training_calls import SHORT, call, client_of, sprites, until
 
+from dgx_pixels.models.base_model import embedded
 from dgx_pixels.server.settings import Settings
 
 
@@ -116,6 +120,24 @@ async def test_a_bad_picture_or_caption_costs_no_other(trainer: Client[Any], tmp
     assert any(f"The caption {files[3].stem}.txt has 5,199 characters" in warning for warning in dataset["warnings"])
 
 
+async def test_a_base_model_that_is_gone_when_its_turn_comes_is_named(
+    trainer: Client[Any], settings: Settings, folder: Path
+) -> None:
+    """It is there when it is asked for, the training waits behind another process's, and then it is not: no process is begun."""
+    base = settings.home / "models" / "checkpoints" / "mine"
+    shutil.copytree(embedded().folder, base)
+    with FileLock(settings.home / "training.lock"):
+        job_id = (await call(trainer, "train_lora", source=str(folder), **SHORT | {"base": "mine", "wait_s": 0}))["job_id"]
+        waiting = await until(trainer, job_id, lambda answer: "queued: waits" in answer["progress"]["message"])
+        assert waiting["status"] == "queued"
+        shutil.rmtree(base)
+    failed = await call(trainer, "get_job", job_id=job_id, wait_s=100)
+
+    assert failed["status"] == "failed"
+    assert "There is no model 'mine'" in failed["error"]
+    assert not (settings.home / "jobs" / job_id / "log.txt").exists()
+
+
 async def test_resuming_what_is_no_training_says_so(trainer: Client[Any], folder: Path) -> None:
     """Neither a job that was never begun nor one of another kind can go on."""
     other = await call(trainer, "pixelize_image", image=str(next(folder.iterdir())), publish=False)
@@ -147,7 +169,7 @@ async def test_a_lora_is_there_to_draw_with(trainer: Client[Any], settings: Sett
     asked = {**SHORT, "source": str(folder), "steps": 4, "sample_prompts": ["a red potion"], "licence": "CC0-1.0"}
     job_id = (await call(trainer, "train_lora", **asked | {"wait_s": 0}))["job_id"]
     under_way = await trainer.call_tool("get_job", {"job_id": job_id, "wait_s": 0.1})
-    while under_way.structured_content["status"] in ("queued", "running") and len(under_way.content) == 1:
+    while len(under_way.content) == 1 and re.search("is (queued|running)", text_of(under_way)):
         under_way = await trainer.call_tool("get_job", {"job_id": job_id, "wait_s": 0.1})
     assert [block.type for block in under_way.content] == ["text", "image"]  # the first sample, while it trains
     result = await trainer.call_tool("get_job", {"job_id": job_id, "wait_s": 300})

@@ -228,7 +228,7 @@ async def test_a_lora_of_another_is_never_replaced_unasked(settings: Settings, f
 
 
 def test_the_command_trains_and_is_paused_by_ctrl_c(settings: Settings, folder: Path, tmp_path: Path) -> None:
-    """Alone it is paused, and says how to go on; then it does; --json is the tool's answer."""
+    """Where no server runs it is paused, with a checkpoint, and says how to go on."""
     words = [*DGX_PIXELS, "train", *options(settings)]
     begin = [*words, str(folder), "--name", "handheld", "--preset", "fast", "--steps", "400", "--sample", "a potion"]
     with subprocess.Popen(begin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:

@@ -1,7 +1,8 @@
-"""What train_lora is made of: how a LoRA is installed, how long a training is said to take, and its request."""
+"""Around train_lora: how a LoRA is installed, how long a training is said to take, its request, and the command."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -11,11 +12,18 @@ import pytest
 import torch
 import training
 from narrow_sdxl import write_lora
+from training_calls import sprites
 
+from dgx_pixels.library.library import Library
 from dgx_pixels.models.base_model import embedded
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.lora_file import LoraLayer
 from dgx_pixels.models.lora_spec import settings_for
+from dgx_pixels.server.cli import main
+from dgx_pixels.server.settings import Settings
+from dgx_pixels.tools.answers import JobResult
+from dgx_pixels.tools.jobs import JobPausedError, JobReport, JobRunner
+from dgx_pixels.tools.training_child import Event, train
 from dgx_pixels.tools.training_install import InstallError, install
 from dgx_pixels.tools.training_request import TrainingRequest, training_request
 from dgx_pixels.tools.training_time import expected
@@ -115,3 +123,69 @@ def test_settings_of_the_run_are_not_settings_of_the_learning() -> None:
     assert (asked.run.sample_every, asked.run.keep, asked.run.checkpoint_minutes) == (10, 1, 5.0)
     assert request(settings={"steps": 60}).run.sample_every == 25
     assert request(settings={"steps": 3000}).run.sample_every == 500
+
+
+def test_the_command_says_in_one_line_what_is_wrong(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the tool refuses and what its job does: a sentence on stderr, and status 1; --json is the job's answer, too."""
+    where = ["--home", str(settings.home), "--port", str(settings.port), "--device", "cpu"]
+    for words, says in ((["art", "--name", "my.style"], "my.style"), ([str(tmp_path / "art"), "--name", "mine"], "art")):
+        with pytest.raises(SystemExit) as ended:
+            main(["train", *words, *where])
+        said = capsys.readouterr()
+        assert (ended.value.code, said.out, len(said.err.splitlines())) == (1, "", 1)
+        assert said.err.startswith("dgx-pixels: ")
+        assert says in said.err
+    with pytest.raises(SystemExit):
+        main(["train", str(tmp_path / "art"), "--name", "mine", "--json", *where])
+    assert json.loads(capsys.readouterr().out)["status"] == "failed"
+
+
+def test_the_command_shows_a_dry_run(settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of any folder that a person names; its settings reach the tool; where the contact sheet lies is said."""
+    words = [str(sprites(tmp_path / "art")), "--name", "mine", "--dry-run", "--set", "steps=12", "--optimizer", "prodigy"]
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *words, "--home", str(settings.home), "--port", str(settings.port), "--device", "cpu"])
+    said = capsys.readouterr().out
+
+    assert ended.value.code == 0
+    assert "A dry run: 12 pictures, 12 steps on tiny-sdxl" in said
+    sheet = next(line for line in said.splitlines() if line.startswith("Contact sheet: "))
+    assert Path(sheet.removeprefix("Contact sheet: ")).is_file()
+
+
+async def test_closing_pauses_what_nobody_takes_over(tmp_path: Path) -> None:
+    """As when a command that trains by itself is broken off: the training waits, instead of being cancelled."""
+    library = await Library.open(tmp_path)
+    runner, begun = JobRunner(library), asyncio.Event()
+
+    async def work(report: JobReport) -> JobResult:
+        stop = asyncio.Event()
+        report.pausable(stop.set)
+        begun.set()
+        await stop.wait()
+        raise JobPausedError
+
+    job_id = runner.start("training", "", "{}", work)
+    await begun.wait()
+    await runner.close()
+
+    assert (await library.jobs.get(job_id)).status == "paused"
+    await library.close()
+
+
+async def test_the_process_that_dies_without_a_word_is_told_of(tmp_path: Path) -> None:
+    """A spec that it cannot read fails in its own words; of one that was asked to stop before it could listen, it is paused."""
+    (tmp_path / "spec.json").write_text("{}")
+    heard: list[Event] = []
+
+    async def told(event: Event) -> None:
+        heard.append(event)
+
+    failed = await train(tmp_path, told, asyncio.Event())
+    assert (failed.how, heard) == ("failed", [])
+    assert "is missing: give it" in failed.error
+    stop = asyncio.Event()
+    stop.set()
+    assert (await train(tmp_path, told, stop)).how == "paused"

@@ -17,6 +17,7 @@ from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
+    KeyArgument,
     PaletteArgument,
     ProjectArgument,
     TransparentArgument,
@@ -79,6 +80,7 @@ async def compare_models(
     ] = None,
     blind: Annotated[bool, Field(description="Tell who drew what only after the vote; other votes don't count later.")] = True,
     wait_s: WaitArgument = 45,
+    key: KeyArgument = None,
     project: ProjectArgument = None,
     services: Services = ServicesDep,
 ) -> ToolResult:
@@ -110,7 +112,7 @@ async def compare_models(
         return await comparison_job(services, request, bevy, report)
 
     return await run_job(
-        services, "comparison", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, lasting=True
+        services, "comparison", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, key=key, lasting=True
     )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ import secrets
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from dgx_pixels.library.comparison_records import NewCell
 from dgx_pixels.library.comparison_report import told
 from dgx_pixels.models.contender import parse_contender
@@ -15,6 +17,7 @@ from dgx_pixels.models.gpu import Priority
 from dgx_pixels.pixels.measures import measure
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.comparison_page import write_page
+from dgx_pixels.tools.comparison_request import ComparisonRequest
 from dgx_pixels.tools.finished import with_recipe
 from dgx_pixels.tools.jobs import CURRENT_JOB, JobFailedError
 from dgx_pixels.tools.sprite_job import JOB_ERRORS, draw_variant
@@ -22,7 +25,6 @@ from dgx_pixels.tools.sprite_job import JOB_ERRORS, draw_variant
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.library.comparison_records import Comparison
-    from dgx_pixels.tools.comparison_request import ComparisonRequest
     from dgx_pixels.tools.jobs import Report
     from dgx_pixels.tools.services import Services
 
@@ -30,17 +32,22 @@ if TYPE_CHECKING:
 async def comparison_job(
     services: Services, request: ComparisonRequest, project: BevyProject | None, report: Report
 ) -> JobResult:  # fmt: skip
-    """Draw what is not drawn yet, round by round; the comparison's id is the job's. Raises JobFailedError."""
+    """Draw what is not drawn yet, round by round; the comparison's id is the job's. Raises JobFailedError.
+
+    One that goes on draws what was first asked for, whatever the project's settings are by now.
+    """
     comparison_id, kept = CURRENT_JOB.get(), services.library.comparisons
     try:
-        await kept.begin(
+        first = await kept.begin(
             comparison_id, str(project.root) if project else "", request.contenders, request.rounds, blind=request.blind,
-            base=request.base, note=request.note,
+            base=request.base, note=request.note, request=request.model_dump_json(),
         )  # fmt: skip
-        await _draw(services, request, await kept.get(comparison_id), report)
+        await _draw(services, ComparisonRequest.model_validate_json(first), await kept.get(comparison_id), report)
         await kept.end_if_voted(comparison_id)
         await write_page(services, comparison_id)
         return JobResult(comparison=await told(kept, comparison_id))
+    except ValidationError as error:
+        raise JobFailedError("Another version of dgx-pixels had begun this comparison: ask for a new one.") from error
     except JOB_ERRORS as error:
         raise JobFailedError(f"{error} Rounds that were drawn before can be voted on: call get_job.") from error
 
@@ -58,6 +65,7 @@ async def _draw(services: Services, request: ComparisonRequest, found: Compariso
         missing = [place for place in r.places if place not in r.cells]
         for place in secrets.SystemRandom().sample(missing, len(missing)):
             await services.library.comparisons.add_cell(found.id, await _cell(services, request, r.number, place))
+            await services.library.jobs.progressed(found.id)
             done += 1
             report(done, cells, f"drawing round {r.number} of {len(found.rounds)}")
 

@@ -120,7 +120,7 @@ def _line(answer: JobAnswer) -> str:
     if answer.result.training is not None:
         return f"{line_of(answer.result.training)} {answer.next}"
     if (batch := answer.result.batch) is not None:
-        failed = "; ".join(f"{item.prompt!r}: {item.error}" for item in batch.items if item.error is not None)
+        failed = "; ".join(f"{item.prompt[:60]!r}: {item.error}" for item in batch.items if item.error is not None)
         return f"Made {batch.done} of {len(batch.items)} prompts. {answer.next}{f' Failed: {failed}' if failed else ''}"
     if answer.result.comparison is not None:
         return _of_comparison(answer, answer.result.comparison)

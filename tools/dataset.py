@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from dgx_pixels.models.catalogue import ModelError
-from dgx_pixels.tools.dataset_captions import style_colours, with_colours
+from dgx_pixels.tools.dataset_captions import colour_in, style_colours, with_colours
 from dgx_pixels.tools.dataset_draft import Draft, write_whole
 from dgx_pixels.tools.dataset_report import check_enough, report_of, sheet_of
 from dgx_pixels.tools.dataset_request import Prepared, check_request
@@ -38,6 +38,7 @@ DATASET: Final = "dataset.json"
 SHEET: Final = "contact_sheet.png"
 _SCHEMA = 1
 _STAGING = ".staging"
+_KNOWN = "The trigger {!r} has {!r} in it, which the model knows already: take one that is no word, nor made of words."
 _LEFT_BEHIND_S = 86_400
 
 
@@ -71,10 +72,12 @@ async def prepare_dataset(
             told(done, len(found.sources), f"looking at {source.name}")
             # One by one, in the one thread for pictures: other work with pictures gets in between.
             await loop.run_in_executor(services.pictures, partial(draft.take, services, project, source))
-        check_enough(draft, len(found.sources) + len(found.skipped))
+        check_enough(draft)
         return await loop.run_in_executor(services.pictures, partial(_finish, draft, request, found.warnings, folder))
     except OSError as error:
-        raise RequestError(f"The dataset cannot be written into {folder} ({error.strerror}): free some space there.") from error
+        raise RequestError(
+            f"The dataset cannot be written into {folder} ({error.strerror}): check that disk, and its free space."
+        ) from error
     finally:
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, draft.folder, ignore_errors=True))
 
@@ -105,6 +108,8 @@ def _finish(draft: Draft, request: DatasetRequest, told: tuple[str, ...], folder
     digest = hashlib.sha256(json.dumps([_SCHEMA, contents], sort_keys=True).encode()).hexdigest()
     write_whole(draft.folder / DATASET, json.dumps({"schema": _SCHEMA, "hash": digest, **contents}, indent=1).encode())
     write_whole(draft.folder / SHEET, sheet_of(draft))
+    known = colour_in(request.trigger)
+    told = (*told, _KNOWN.format(request.trigger, known)) if known else told
     report = report_of(draft, captions, told, folder / digest / SHEET, digest)
     _put(draft.folder, folder / digest)
     return Prepared(folder / digest, report)

@@ -63,6 +63,13 @@ def from_names(stem: str, folders: Sequence[str], root: str = "") -> str:
     return " ".join(words) or _noun(root)
 
 
+def colour_in(trigger: str) -> str:
+    """A colour's name that a trigger has in it, and that a model would draw without having learnt anything; "" if none."""
+    words = set(trigger.lower().split())
+    found = (c for c in COLOURS if c in words or (len(c) > len("red") and c in trigger.lower()))
+    return next(found, "")
+
+
 def style_colours(measured: Sequence[Sequence[str]]) -> frozenset[str]:
     """The colours that so many pictures show that they are the style, of each picture's one or two."""
     counts = Counter(colour for colours in measured for colour in set(colours))

@@ -15,11 +15,12 @@ from PIL import Image
 
 from dgx_pixels.models.tiny_words import dominant_colours
 from dgx_pixels.pixels.dataset_alike import small_copy
-from dgx_pixels.pixels.dataset_fit import cut_areas, cut_frames, fitted
+from dgx_pixels.pixels.dataset_fit import cut_areas, cut_frames, fitted, without_ground
 from dgx_pixels.pixels.dataset_look import look
 from dgx_pixels.pixels.read import PictureError, read_picture
 from dgx_pixels.tools.dataset_files import MOST_FILES, SourceError
 from dgx_pixels.tools.reading import ReadError, read_file
+from dgx_pixels.tools.sprite_request import FILLS_ITS_SQUARE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.models.base_model import BaseModel
     from dgx_pixels.pixels.dataset_fit import Fitted
-    from dgx_pixels.pixels.dataset_look import Looked
     from dgx_pixels.tools.dataset_files import Source
     from dgx_pixels.tools.services import Services
 
@@ -56,6 +56,8 @@ class Learnt:
     colors: int
     clear: bool
     """Whether its ground was clear."""
+    cut_out: bool
+    """Whether its ground was plain, and was taken off."""
     soft_alpha: float
     measured: tuple[str, ...]
     """The one or two colours that it shows most."""
@@ -118,35 +120,37 @@ class Draft:
         if number is None and max(rows, columns) >= _SHEET_ASPECT * min(rows, columns):
             self.rows.append(name)
         try:
-            picture = self._picture(found, name)
+            if found.why is not None:
+                raise SourceError(found.why)
+            pixels = found.rgba if source.category in FILLS_ITS_SQUARE else without_ground(found.rgba)
+            picture = self._picture(pixels, name)
         except SourceError as error:
             self.skipped.append((name, str(error)))
             return
         file = f"images/{len(self.learnt) + 1:04}.png"
         write_whole(self.folder / file, _png(picture.rgb))
-        opaque = found.rgba[..., 3] > 0
+        opaque = pixels[..., 3] > 0
         self.learnt.append(
             Learnt(
                 file=file, source=source, frame=number, width=picture.rgb.shape[1], height=picture.rgb.shape[0],
                 factor=picture.factor, left=picture.left, top=picture.top, sprite=(columns, rows), colors=found.colors,
                 clear=not bool(opaque.all()), soft_alpha=found.soft_alpha,
-                measured=dominant_colours(found.rgba[..., :3], opaque),
-                sha256=hashlib.sha256(picture.rgb.tobytes()).hexdigest(), small=small_copy(found.rgba),
+                cut_out=pixels is not found.rgba and not bool(opaque.all()),
+                measured=dominant_colours(pixels[..., :3], opaque),
+                sha256=hashlib.sha256(picture.rgb.tobytes()).hexdigest(), small=small_copy(pixels),
             )
         )  # fmt: skip
 
-    def _picture(self, found: Looked, name: str) -> Fitted:
-        """Put what was found at the model's size. Raises SourceError if nothing can be learnt from it."""
-        if found.why is not None:
-            raise SourceError(found.why)
-        before = self._seen.setdefault(hashlib.sha256(repr(found.rgba.shape).encode() + found.rgba.tobytes()).digest(), name)
+    def _picture(self, rgba: NDArray[np.uint8], name: str) -> Fitted:
+        """Put a sprite at the model's size. Raises SourceError if it is a copy, too large, or one too many."""
+        before = self._seen.setdefault(hashlib.sha256(repr(rgba.shape).encode() + rgba.tobytes()).digest(), name)
         if before != name:
             raise SourceError(f"it has the same pixels as {before}")
         if len(self.learnt) == MOST_FILES:
             raise SourceError(f"there are {MOST_FILES:,} pictures before it, and no more are taken")
-        picture = fitted(found.rgba, self._base.render_side, self._base.ground)
+        picture = fitted(rgba, self._base.render_side, self._base.ground)
         if picture is None:
-            rows, columns = found.rgba.shape[:2]
+            rows, columns = rgba.shape[:2]
             side = self._base.render_side
             raise SourceError(f"it is {columns}x{rows}, larger than the {side}x{side} px that {self._base.id} learns from")
         return picture

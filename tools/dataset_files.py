@@ -97,6 +97,8 @@ def folder_sources(services: Services, project: BevyProject | None, text: str, t
             continue
         caption, problem = _text_beside(services, project, file, trigger)
         warnings += [problem] if problem else []
+        if not caption and (entry := _entry(project, file, entries)) is not None:
+            caption = from_text(entry.prompt, trigger)
         sources.append(_source(services, project, folder, file, name, caption, entries))
     return Found(tuple(sources), tuple(skipped), tuple(warnings))
 
@@ -122,18 +124,22 @@ def _source(
     services: Services, project: BevyProject | None, folder: Path, file: Path, name: str, caption: str,
     entries: dict[str, ManifestEntry],
 ) -> Source:  # fmt: skip
-    folders = [shown(part) for part in file.relative_to(folder).parts[:-1]]
-    stem = shown(file.stem)
-    category, entry, size = named_category(stem, folders) or "", None, None
-    if project is not None and file.is_relative_to(project.assets):
-        entry = entries.get(file.relative_to(project.assets).as_posix())
-    if entry is not None:
-        caption, category = caption or from_text(entry.prompt, trigger=""), entry.category
-        size = None if entry.atlas is None else (entry.atlas.tile_width, entry.atlas.tile_height)
+    folders, stem = [shown(part) for part in file.relative_to(folder).parts[:-1]], shown(file.stem)
+    entry = _entry(project, file, entries)
+    atlas = entry.atlas if entry is not None else None
     return Source(
-        name, str(file), caption=caption, words=from_names(stem, folders, shown(folder.name)), category=category,
-        frame_size=size, areas=_areas_beside(services, project, file) if size is None else (),
+        name, str(file), caption=caption, words=from_names(stem, folders, shown(folder.name)),
+        category=entry.category if entry is not None else named_category(stem, folders) or "",
+        frame_size=None if atlas is None else (atlas.tile_width, atlas.tile_height),
+        areas=_areas_beside(services, project, file) if atlas is None else (),
     )  # fmt: skip
+
+
+def _entry(project: BevyProject | None, file: Path, entries: dict[str, ManifestEntry]) -> ManifestEntry | None:
+    """What the project's manifest says of a file; None if it is not one of ours."""
+    if project is None or not file.is_relative_to(project.assets):
+        return None
+    return entries.get(file.relative_to(project.assets).as_posix())
 
 
 def _text_beside(services: Services, project: BevyProject | None, file: Path, trigger: str) -> tuple[str, str]:

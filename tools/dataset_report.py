@@ -33,10 +33,11 @@ _SCALE: Final = 2
 _COLUMNS: Final = 8
 
 
-def check_enough(draft: Draft, found: int) -> None:
-    """Raise RequestError, with one sentence, if there is too little to learn from among `found` pictures."""
+def check_enough(draft: Draft) -> None:
+    """Raise RequestError, with one sentence, if there is too little to learn from."""
     if len(draft.learnt) >= FEWEST:
         return
+    found = len(draft.learnt) + len(draft.skipped)
     if found == 0:
         begin = f"There are no pictures ({', '.join(FORMATS)})"
     else:
@@ -81,14 +82,16 @@ def _true_size(file: Path, item: Learnt) -> Sprite:
 def _warnings(draft: Draft, pairs: int) -> list[str]:
     learnt, count = draft.learnt, len(draft.learnt)
     soft = [i.name for i in learnt if i.soft_alpha > _HALF_CLEAR]
+    cut = [i.name for i in learnt if i.cut_out]
     painted = [i.name for i in learnt if i.colors > MANY_COLORS]
     unnamed = [i.name for i in learnt if not i.source.caption and not i.source.words]
     clear = sum(i.clear for i in learnt)
     said = [
         (count < FEW, f"There are only {count} pictures: the LoRA may repeat them; {FEW} to 100 are better."),
         (bool(draft.skipped), f"{len(draft.skipped)} left out: {_reasons(draft.skipped)}."),
-        (pairs > 0, f"{pairs} pictures are nearly the same as another one: they count double, so keep the best of each."),
+        (pairs > 0, f"{pairs} near {'copy of another' if pairs == 1 else 'copies of other pictures'}: keep the best of each."),
         (bool(soft), f"{_some(soft)} had soft edges, which were cut at half: check the contact sheet."),
+        (bool(cut), f"{_some(cut)} stood on a plain ground, which was taken off: check the contact sheet."),
         (bool(painted), f"{_some(painted)} with more than {MANY_COLORS} colours: painted rather than pixel art."),
         (bool(unnamed), f"{_some(unnamed)} named after nothing that is seen: rename it, or put a .txt beside it."),
         (bool(draft.rows), f"{_some(draft.rows)} may be a row of frames: give the grid, like 32x32, to learn from each frame."),

@@ -25,7 +25,7 @@ async def find_sources(services: Services, project: BevyProject | None, request:
     """All pictures that the request names. Raises RequestError or ReadError with one sentence."""
     source = request.source.strip()
     if source == WINNERS:
-        return await _winners(services, project)
+        return await _winners(services, project, request.trigger)
     if _IDS.fullmatch(source):
         ids = list(dict.fromkeys(re.findall(r"[0-9a-f]{12}", source)))
         if len(ids) > MOST_FILES:
@@ -41,12 +41,12 @@ async def find_sources(services: Services, project: BevyProject | None, request:
     return await asyncio.to_thread(folder_sources, services, project, folder, request.trigger)
 
 
-async def _winners(services: Services, project: BevyProject | None) -> Found:
+async def _winners(services: Services, project: BevyProject | None, trigger: str) -> Found:
     won = await services.library.comparisons.winners(str(project.root) if project is not None else "")
     if not won:
         raise RequestError("No comparison of this project has a winner yet: compare_models makes some, record_vote names them.")
     named = enumerate(won[-MOST_FILES:], start=1)
-    return Found(tuple(Source(f"winner {i}", png=png, caption=from_text(prompt, "")) for i, (png, prompt) in named))
+    return Found(tuple(Source(f"winner {i}", png=png, caption=from_text(prompt, trigger)) for i, (png, prompt) in named))
 
 
 async def _asset(services: Services, asset_id: str, trigger: str) -> Source:

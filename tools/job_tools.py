@@ -59,6 +59,8 @@ async def cancel_job(
     try:
         if not here and not pause:
             await services.jobs.end(job_id)
+        elif not here and services.library.jobs.is_left(await services.library.jobs.get(job_id)):
+            raise ToolError(f"Nobody works on job {job_id} now: wait until a server has taken it over, or cancel it.")
         answer = await services.jobs.wait(job_id, _WAIT_S if here else 0)
     except LibraryError as error:
         raise ToolError(str(error)) from error

@@ -157,11 +157,12 @@ class JobRunner:
     async def take_over(self, again: Mapping[str, Again]) -> None:
         """Run what was left unfinished, now and whenever it is asked for; `again` gives the work of each kind that can be.
 
-        What somebody waits for comes first. One after the other, so that a job that ends the process takes no other with it;
-        a training, which is a process of its own, holds up none. Raises LibraryError.
+        What somebody waits for comes first, and of that what was begun least often. One after the other, so that a job that ends
+        the process takes no other with it; a training, which is a process of its own, holds up none. Raises LibraryError.
         """
         self._again = again
-        for job in sorted(await self._library.jobs.left(), key=lambda job: priority_of(job.kind)):  # else the oldest first
+        left = await self._library.jobs.left()  # oldest first
+        for job in sorted(left, key=lambda job: (priority_of(job.kind), job.attempts)):
             await self._take(job)
 
     async def join(self, job_id: str, kind: str, work: Work, request: str | None = None) -> bool:

@@ -55,13 +55,15 @@ def _after_training(training: TrainingAnswer) -> str:
 
 def _after_batch(batch: BatchAnswer) -> str:
     assets = [asset for item in batch.items for asset in item.assets]
+    failed = (
+        f"{batch.failed} of {len(batch.items)} prompts failed, see `error` of each: ask for those again. " if batch.failed else ""
+    )
+    there = next((asset.path for asset in assets if asset.published), None)
+    if there is None:
+        how = "to have one in a game, call publish_asset with its id and the Bevy project (`project`)."
+        return f"{failed}The sprites are in the library; {how}"
     shown = "The running game has the new pixels. " if all(asset.reloaded for asset in assets) else ""
-    look = f'{shown}Load each in Bevy by its path, like asset_server.load("{assets[0].path}").'
-    if batch.failed:
-        return f"{batch.failed} of {len(batch.items)} prompts failed, see `error` of each: ask for those again. {look}"
-    if not all(asset.published for asset in assets):
-        return "They are in the library; to have one in a game, call publish_asset with its id and the Bevy project (`project`)."
-    return look
+    return f'{failed}{shown}Load each in Bevy by its path, like asset_server.load("{there}").'
 
 
 def _of_replay(asset: AssetAnswer, replay: ReplayAnswer) -> str:

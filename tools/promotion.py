@@ -94,7 +94,7 @@ def _refuse_unproven(wanted: str, against: str, votes: Tally) -> None:
     if found.verdict in _ENOUGH:
         return
     why = {
-        "too few votes": f"at least {FEWEST_VOTES} decided votes are needed",
+        "too few votes": f"at least {FEWEST_VOTES} decided votes of ended comparisons are needed",
         "undecided": "that may be chance",
         "worse": "below 40 % is worse",
         "no clear difference": "more than 60 % is better",

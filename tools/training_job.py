@@ -86,15 +86,18 @@ class _Run:
         """
         if (kept := await asyncio.to_thread(self._kept)) is not None:
             return kept
-        report(0, 1, "looking at the pictures")
         request, services = self._request, self._services
         if not request.dry_run and not request.overwrite:
             await asyncio.to_thread(check_free, services.catalogue, request.name)
             await check_unclaimed(services, self.job_id, request.name)
+
+        def looking(done: int, total: int, message: str) -> None:
+            report(0, 1, f"{message} ({done + 1} of {total})")  # no step of the training is done by that
+
         found = await prepare_dataset(services, self._project, DatasetRequest(
             source=request.source, base=request.base, trigger=request.trigger, captions="auto", grid=request.grid,
             licence_note=request.licence_note,
-        ), report)  # fmt: skip
+        ), looking)  # fmt: skip
         base = services.catalogue.get(request.base)
         answer = TrainingAnswer(
             dry_run=request.dry_run, lora=request.name, base=base.id, trigger=request.trigger,
