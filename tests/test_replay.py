@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from PIL import Image
 
 from dgx_pixels.pixels.png_text import recipe_in, with_recipe
 from dgx_pixels.server.app import build
+from dgx_pixels.server.cli import main
 from dgx_pixels.server.settings import Settings
 
 QUICK: dict[str, Any] = {"prompt": "a red potion", "steps": 1}
@@ -172,9 +172,10 @@ HOSTILE: list[tuple[str | dict[str, Any], str]] = [
     ('{"kind": "x\'; DROP TABLE assets; --"}', "only sprite, tileset, pixelize"),
     ('{"kind": ["sprite"]}', "only sprite, tileset, pixelize"),
     ('{"kind": "edited"}', "edited by hand"),
+    ('{"kind": "training sample"}', "draw with its LoRA"),
     (SPRITE | {"width": 10**9}, "not one of"),
     (SPRITE | {"width": "32"}, "width cannot be read"),
-    (SPRITE | {"width": 10**40}, "recipe"),
+    (SPRITE | {"width": 10**40}, "not one of"),
     (SPRITE | {"colors": 10**9}, "colors cannot be read"),
     (SPRITE | {"seed": -1}, "seed cannot be read"),
     (SPRITE | {"prompt": "x" * 501}, "prompt cannot be read"),
@@ -226,23 +227,50 @@ async def test_a_sound_recipe_of_another_hand_is_drawn(server: FastMCP[Any]) -> 
             assert len(found["assets"]) == 1
 
 
+def test_the_command_says_whether_it_is_the_same(
+    settings: Settings, game: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 0 if it is, 1 if not; --out has the very bytes; a file that is none of ours is one sentence."""
+
+    def run(*words: str) -> tuple[object, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "--home", str(settings.home), "--project", str(game), "--port", str(settings.port), "--device", "cpu"])
+        return ended.value.code, "".join(capsys.readouterr())
+
+    run("sprite", "a red potion", "--steps", "1", "--no-publish")
+    (file,) = settings.home.glob("assets/*/1.png")
+    found, out = tmp_path / "found.png", tmp_path / "again.png"
+    found.write_bytes(file.read_bytes())
+    status, said = run("replay", str(found), "--out", str(out))
+    assert (status, out.read_bytes()) == (0, file.read_bytes())
+    assert "identical, byte for byte" in said
+
+    recipe = json.loads(recipe_in(found.read_bytes()) or "")
+    recipe["libraries"]["torch"] = "1.0"
+    found.write_bytes(with_recipe(found.read_bytes(), json.dumps(recipe, sort_keys=True)))
+    status, said = run("replay", str(found))
+    assert status == 1
+    assert "the same pixels" in said
+    assert "torch was 1.0, here it is" in said
+    found.write_bytes(b"no png")
+    assert run("replay", str(found))[1].startswith("dgx-pixels: These 6 bytes are no PNG")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-async def test_fifty_assets_of_every_kind_are_replayed_byte_for_byte(
-    settings: Settings, make_game: Callable[[str], Path], game: Path
-) -> None:
+async def test_fifty_assets_of_every_kind_are_replayed_byte_for_byte(settings: Settings, game: Path) -> None:
     """By a server that was started anew, in any order."""
     rng = np.random.default_rng(1)
     made: list[dict[str, Any]] = []
     async with Client(build(settings)[0]) as client:
-        for i in range(6):
-            prompt = ("a red potion", "a green slime", "a knight", "a wooden crate", "a gold coin", "a purple gem")[i]
-            made += (await call(client, "generate_sprite", prompt=prompt, steps=3, variants=(1, 3, 2)[i % 3]))["assets"]
+        for i in range(7):
+            prompt = ("a red potion", "a green slime", "a knight", "a wooden crate", "a gold coin", "a purple gem", "a sword")[i]
+            made += (await call(client, "generate_sprite", prompt=prompt, steps=2, variants=(2, 3, 2)[i % 3]))["assets"]
             made += (await call(client, "generate_sprite", prompt=prompt, steps=2, seed=i, name=f"locked_{i}",
                                 palette=("pico-8", None)[i % 2]))["assets"]  # fmt: skip
-            made += (await call(client, "generate_sprite", prompt=f"{prompt} again", steps=3, reference=made[0]["id"],
+            made += (await call(client, "generate_sprite", prompt=f"{prompt} again", steps=2, reference=made[0]["id"],
                                 strength=0.3 + i / 10, profile=("draft", "best")[i % 2]))["assets"]  # fmt: skip
-            made += (await call(client, "generate_sprite", prompt=("grass", "sand", "water")[i % 3], category="tile", steps=3,
+            made += (await call(client, "generate_sprite", prompt=("grass", "sand", "water")[i % 3], category="tile", steps=2,
                                 name=f"floor_{i}"))["assets"]  # fmt: skip
             (game / f"photo_{i}.png").write_bytes(file_of(blocks(i, 12 + i, 16, 6 + i), "PNG"))
             made += (await call(client, "pixelize_image", image=f"photo_{i}.png", size=(None, 8)[i % 2]))["assets"]
@@ -254,5 +282,5 @@ async def test_fifty_assets_of_every_kind_are_replayed_byte_for_byte(
     assert len(made) >= 50
     async with Client(build(settings)[0]) as client:
         for place in rng.permutation(len(made)):
-            found = await replayed(client, made[place]["id"])
+            found = await replayed(client, f"{made[place]['id']}@{made[place]['version']}")
             assert found["replay"]["identical"], (made[place]["path"], found["replay"])

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _UNKNOWN: Final = "**unknown**: find it out before you publish the game"
 _WAYS: Final = {
     "sprite": "drawn by an image model from a prompt", "tileset": "assembled from textures that an image model drew",
-    "pixelize": "made of another picture", "edited": "edited by hand", "imported": "not made here: it was in the project before",
+    "training sample": "drawn by a LoRA in training", "pixelize": "made of another picture", "edited": "edited by hand",
+    "imported": "not made here: it was in the project before",
 }  # fmt: skip
 _LOST: Final = "of unknown origin: its recipe is lost"
 _LEARNT_FROM: Final = {

@@ -12,11 +12,10 @@ from pydantic import Field
 
 from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.pixels.checks import Check
 from dgx_pixels.tools.answers import PublishAnswer, schema_of
 from dgx_pixels.tools.arguments import OverwriteArgument, ProjectArgument, clean
 from dgx_pixels.tools.details import read_details
-from dgx_pixels.tools.finished import Finished, Origin, publish
+from dgx_pixels.tools.finished import Finished, Origin, as_kept, publish
 from dgx_pixels.tools.imported import edit_at
 from dgx_pixels.tools.next_step import edits_kept, seen_in_game
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
@@ -84,14 +83,12 @@ async def _found(services: Services, project: BevyProject, asset: str, version: 
     by_path = await services.library.at_path(str(project.root), asset.removeprefix("assets/"))
     found = await services.library.version(by_path or asset, version)
     details = read_details(found, await services.library.details(found))
-    png = await services.library.png(found.id, found.version)
-    checks = {name: Check(check.ok, check.value, check.blocks) for name, check in details.checks.items()}
     origin = Origin(
         found.path, found.name, read_category(found.category), details.prompt, found.seed, details.model, details.kind,
         details.atlas, details.tileset, details.files(),
     )  # fmt: skip
-    made = Finished(found, origin, services.library.file(found.id, found.version), png, checks)
+    made = await as_kept(services, found, origin)
     if not made.publishable:
-        failed = ", ".join(name for name, check in checks.items() if check.blocks and not check.ok)
+        failed = ", ".join(name for name, check in made.checks.items() if check.blocks and not check.ok)
         raise RequestError(f"{found.path} version {found.version} failed its check ({failed}): publish another version.")
     return made

@@ -108,6 +108,8 @@ def read_recipe(text: str) -> Recipe:
     kind = found.get("kind") if isinstance(found, dict) else None
     if kind in BY_HAND:
         raise RequestError(f"It was {kind} by hand, so no recipe makes it again: the library has it as it is, see view_asset.")
+    if kind == "training sample":
+        raise RequestError("It is a sample of a training, whose weights of that step were not kept: draw with its LoRA instead.")
     if kind not in KINDS:
         raise RequestError(f"The recipe's kind is {str(kind)[:40]!r}, but only {', '.join(KINDS)} can be made again.")
     return dict(found)
