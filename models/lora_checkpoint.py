@@ -6,10 +6,12 @@ import hashlib
 import json
 import math
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load, save
 from torch import Tensor, float32
 
@@ -24,34 +26,43 @@ LORA = "lora.safetensors"
 _STATE, _FACTS = "state.safetensors", "state.json"
 
 
-@dataclass(frozen=True)
-class Found:
-    """A whole checkpoint on disk."""
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A training at one step, on the CPU."""
 
     step: int
     weights: dict[str, Tensor]
     tensors: dict[str, Tensor]
+    """The state of the optimizer and the averaged weights."""
     facts: dict[str, Any]
 
 
-def save_checkpoint(training: Training, about: About, folder: Path, metadata: dict[str, str]) -> Path:
-    """Write a checkpoint into a folder of its own and drop those that are neither the newest nor among the best.
-
-    Answers with its LoRA. Raises OSError; the checkpoints before stay then.
-    """
+def take_snapshot(training: Training, about: About) -> Snapshot:
+    """Copy all that is needed to go on from here, and measure how good it is. Uses the device."""
     tensors, facts = training.state()
-    files = {LORA: diffusers_file(training.tensors(), training.pipeline, metadata, float32), _STATE: save(tensors)}
     facts |= {
         "training": same_training(about.spec), "dataset": about.dataset.sha256, "base": dict(about.weights_sha256),
-        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}, "error": training.measure(),
+        "error": training.measure(),
     }  # fmt: skip
-    own = folder / f"step_{training.step:06}"
+    return Snapshot(training.step, training.tensors(), tensors, facts)
+
+
+def write_checkpoint(
+    snapshot: Snapshot, pipeline: StableDiffusionXLPipeline, folder: Path, metadata: Mapping[str, str], keep: int
+) -> Path:  # fmt: skip
+    """Write a checkpoint into a folder of its own; then drop those that are neither the newest nor among the `keep` best.
+
+    Answers with its LoRA. Does not use the device. Raises OSError; the checkpoints before stay then.
+    """
+    files = {LORA: diffusers_file(snapshot.weights, pipeline, metadata, float32), _STATE: save(snapshot.tensors)}
+    facts = snapshot.facts | {"sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}}
+    own = folder / f"step_{snapshot.step:06}"
     write_folder(own, files | {_FACTS: json.dumps(facts).encode()})
-    _drop(folder, about.spec.keep)
+    _drop(folder, keep)
     return own / LORA
 
 
-def newest(folder: Path, about: About) -> Found | None:
+def newest(folder: Path, about: About) -> Snapshot | None:
     """The last whole checkpoint; damaged ones are passed over. Raises SpecError if it is of another training."""
     for own in reversed(_steps(folder)):
         found = _read(own)
@@ -61,18 +72,18 @@ def newest(folder: Path, about: About) -> Found | None:
     return None
 
 
-def _read(own: Path) -> Found | None:
+def _read(own: Path) -> Snapshot | None:
     try:
         facts = json.loads((own / _FACTS).read_bytes())
         files = {name: (own / name).read_bytes() for name in (LORA, _STATE)}
         if any(hashlib.sha256(data).hexdigest() != facts["sha256"][name] for name, data in files.items()):
             return None
-        return Found(int(facts["step"]), load(files[LORA]), load(files[_STATE]), facts)
+        return Snapshot(int(facts["step"]), load(files[LORA]), load(files[_STATE]), facts)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _check_same(found: Found, about: About) -> None:
+def _check_same(found: Snapshot, about: About) -> None:
     before, now = found.facts["training"], same_training(about.spec)
     other = [name for name in now if before.get(name) != now[name]]
     if found.facts["dataset"] != about.dataset.sha256:

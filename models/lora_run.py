@@ -6,7 +6,6 @@ import gc
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from diffusers import StableDiffusionXLPipeline
@@ -16,7 +15,7 @@ from dgx_pixels.models.header import ModelError
 from dgx_pixels.models.loaded import Loaded
 from dgx_pixels.models.lora_about import About, metadata
 from dgx_pixels.models.lora_cache import Learnable, encode, keep, kept, key_of, text_of
-from dgx_pixels.models.lora_checkpoint import newest, save_checkpoint
+from dgx_pixels.models.lora_checkpoint import newest, take_snapshot, write_checkpoint
 from dgx_pixels.models.lora_dataset import read_dataset
 from dgx_pixels.models.lora_disk import check_room, sweep
 from dgx_pixels.models.lora_events import Events
@@ -72,6 +71,8 @@ class _Run:
         self._about, self._loaded, self._turn, self._events, self._stop = about, loaded, turn, events, stop
         self._spec, self._folder = about.spec, about.spec.folder / "checkpoints"
         self._metadata = metadata(about)
+        self._kept: int | None = None
+        """The step of the newest whole checkpoint; None before the first."""
 
     def whole(self) -> None:
         """From the begin, or the newest checkpoint, to the end."""
@@ -83,6 +84,7 @@ class _Run:
         check_room(spec.folder, sum(w.numel() * 4 for w in training.weights.values()) * _COPIES * (spec.keep + 2))
         if found is not None:
             training.restore(found.weights, found.tensors, found.facts)
+            self._kept = found.step
             del found
         sampler = Sampler(self._loaded, self._about, training, self._turn)
         if not spec.text_encoders:
@@ -137,14 +139,14 @@ class _Run:
                 loss = training.learn(breathe)
         except LossError as error:
             raise ModelError(
-                f"The training cannot go on: {error}. Start it again with a lower learning rate; its checkpoints are kept."
+                f"The training cannot go on: {error}. Start a new one with a lower learning rate; its checkpoints stay."
             ) from error
         except Exception as error:
             if is_out_of_memory(error):
                 raise ModelError(
                     f"There is not enough memory to train {self._about.base.id} with {self._spec.batch_size} pictures at once, "
-                    "even with activations computed twice: use a smaller batch_size (and more accumulation) or close other "
-                    "programs, then start it again."
+                    "even with activations computed twice: close other programs and start it again, or start a new one with a "
+                    "smaller batch_size and more accumulation."
                 ) from error
             raise
         metrics.add(training.step, loss, rate, time.monotonic() - started)
@@ -171,8 +173,12 @@ class _Run:
             self._events.tell("sample", step=step, prompt=sample.prompt, seed=sample.seed, file=str(sample.file))
 
     def _checkpoint(self, training: Training) -> None:
+        if training.step == self._kept:
+            return
         with self._turn.for_step():
-            file: Path = save_checkpoint(training, self._about, self._folder, self._metadata)
+            snapshot = take_snapshot(training, self._about)
+        file = write_checkpoint(snapshot, training.pipeline, self._folder, self._metadata, self._spec.keep)
+        self._kept = training.step
         self._events.tell("checkpoint", step=training.step, file=str(file))
 
 

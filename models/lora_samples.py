@@ -43,7 +43,7 @@ class Sampler:
 
     def __init__(self, loaded: Loaded, about: About, training: Training, turn: Turn) -> None:
         self._loaded, self._about, self._training, self._turn = loaded, about, training, turn
-        for sample in self.wanted(0) if about.spec.sample_every else ():
+        for sample in self.wanted(0) if about.spec.sample_every and not about.spec.text_encoders else ():
             request = self._request(sample)
             with turn.for_step():
                 loaded.prompts.get(request.prompt, request.negative_prompt, ())

@@ -98,7 +98,7 @@ _SDXL: dict[str, Any] = {
 }  # fmt: skip
 _TINY: dict[str, Any] = {
     "dropout": 0.0, "caption_dropout": 0.1, "min_snr": None, "noise_offset": 0.0, "optimizer": "adamw", "layers": "all",
-    "learning_rate": 1e-3, "batch_size": 8, "accumulation": 1,
+    "batch_size": 8, "accumulation": 1,
 }  # fmt: skip
 """tiny-sdxl predicts velocity down to pure noise, where it decides on colours: min-SNR would give those steps no weight, and an
 offset is nothing to be learnt there."""
@@ -119,10 +119,10 @@ PRESETS: dict[Preset, dict[str, Any]] = {
 }  # fmt: skip
 """For SDXL. AdamW keeps 8 bytes a parameter of the LoRA, not of the model, so that its 8-bit kind saves little."""
 TINY_PRESETS: dict[Preset, dict[str, Any]] = {
-    "fast": _TINY | {"rank": 8, "alpha": 8.0, "steps": 300, "warmup": 20, "ema": 0.0},
-    "base": _TINY | {"rank": 16, "alpha": 16.0, "steps": 800, "warmup": 50, "ema": 0.0},
-    "quality": _TINY | {"rank": 32, "alpha": 32.0, "learning_rate": 5e-4, "steps": 2000, "warmup": 100, "ema": 0.99},
-}
+    "fast": _TINY | {"rank": 16, "alpha": 16.0, "learning_rate": 4e-3, "steps": 300, "warmup": 20, "ema": 0.0},
+    "base": _TINY | {"rank": 16, "alpha": 16.0, "learning_rate": 3e-3, "steps": 800, "warmup": 50, "ema": 0.0},
+    "quality": _TINY | {"rank": 32, "alpha": 32.0, "learning_rate": 2e-3, "steps": 2000, "warmup": 100, "ema": 0.99},
+}  # fmt: skip
 """For the embedded tiny-sdxl: minutes on one core of a CPU."""
 
 
@@ -183,7 +183,9 @@ def _sentence(error: ValidationError, model: type[Settings]) -> str:
         return f"There is no setting {name!r} of a training: use {', '.join(Settings.model_fields)}."
     value = repr(first["input"])
     said = value if len(value) <= 80 else f"{value[:77]}..."
-    return f"The setting {name} of a training cannot be {said}: allowed {_allowed(name, model) or first['msg']}."
+    expected = first.get("ctx", {}).get("expected")
+    allowed = f"are {expected}" if expected is not None else _allowed(name, model)
+    return f"The setting {name} of a training cannot be {said}: " + (f"allowed {allowed}." if allowed else f"{first['msg']}.")
 
 
 def _allowed(name: str, model: type[Settings]) -> str:

@@ -34,7 +34,7 @@ _MEASURED = 16
 
 
 class LossError(ArithmeticError):
-    """The loss is no finite number any more."""
+    """The loss or its gradient is no finite number any more."""
 
 
 class Training:
@@ -68,7 +68,9 @@ class Training:
         loss = self._gradients_that_fit(breathe)
         if not math.isfinite(loss):
             raise LossError(f"the loss became {loss} in step {self.step + 1}")
-        nn.utils.clip_grad_norm_(self.weights.values(), _MOST_GRADIENT)
+        length = float(nn.utils.clip_grad_norm_(self.weights.values(), _MOST_GRADIENT))
+        if not math.isfinite(length):  # it would spoil the weights, and the loss a step later
+            raise LossError(f"the gradient became {length} in step {self.step + 1}")
         self._optimizer.step()
         self._schedule.step()
         self._optimizer.zero_grad(set_to_none=True)

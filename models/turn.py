@@ -1,7 +1,8 @@
 """Turns at the GPU between processes: a drawing gets in after at most one training step, and training goes on after it.
 
 Two lock files, as at a turnstile. The trainer passes the turnstile before each step, the drawer stands in it until it has
-drawn: so the next step waits for the drawing, however often the trainer comes back. Locks end with their process, killed or not.
+drawn: so the next step waits for the drawing, however often the trainer comes back. Drawings that follow each other at once all
+go first: someone waits for them, and nobody for a step. Locks end with their process, killed or not.
 """
 
 from __future__ import annotations

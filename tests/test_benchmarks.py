@@ -58,3 +58,15 @@ def test_shapes_of_the_stand_in_are_compiled() -> None:
 
     assert re.search(r"^\| draft \| 1 \| compiled \|.*\| equal \|", page, re.MULTILINE)
     assert "Graphs compiled\nin all: 2." in page
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_training_benchmark_runs_from_end_to_end_on_a_stand_in() -> None:
+    """Both trainings, on the embedded model and on SDXL's topology, fill every cell, and a step's work is counted."""
+    page = run("lora_speed.py", "--narrow", "--rounds", "2", "--out", "-")
+
+    assert re.findall(r"^\| (\d+) \| \d+ ms", page, re.MULTILINE) == ["4", "8", "16"]
+    assert re.findall(r"^\| (\d) \| kept \| \d", page, re.MULTILINE) == ["1", "4"]
+    assert "| computed twice | " in page
+    assert "nan" not in page.lower()

@@ -16,7 +16,7 @@ from dgx_pixels.models.catalogue import embedded
 from dgx_pixels.models.loaded import Shelf
 from dgx_pixels.models.lora_about import About
 from dgx_pixels.models.lora_cache import Words, encode, keep, kept, text_of
-from dgx_pixels.models.lora_checkpoint import newest, save_checkpoint
+from dgx_pixels.models.lora_checkpoint import newest, take_snapshot, write_checkpoint
 from dgx_pixels.models.lora_dataset import batches, read_dataset
 from dgx_pixels.models.lora_spec import SpecError, TrainingSpec
 from dgx_pixels.models.lora_training import LossError, Training
@@ -41,6 +41,11 @@ def trained(order: TrainingSpec, steps: int) -> Training:
     return training
 
 
+def checkpoint(training: Training, about: About, folder: Path) -> Path:
+    """A checkpoint of it, as a run makes it."""
+    return write_checkpoint(take_snapshot(training, about), training.pipeline, folder, {}, about.spec.keep)
+
+
 def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     """Whether all weights are the same to the last bit."""
     return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
@@ -57,12 +62,12 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 )
 def test_a_checkpoint_loses_nothing(tmp_path: Path, settings: dict[str, Any]) -> None:
     """Two steps, a checkpoint, and two more on a fresh model give the weights of four steps, to the last bit."""
-    order = spec(tmp_path, data=dataset(tmp_path / "data", 5), steps=4, **settings)
+    order = spec(tmp_path, data=dataset(tmp_path / "data", 5), steps=6, warmup=1, **settings)
     whole = trained(order, 4)
     first, about = begin(order)
     first.learn()
     first.learn()
-    save_checkpoint(first, about, tmp_path / "checkpoints", {})
+    checkpoint(first, about, tmp_path / "checkpoints")
     second, _ = begin(order)
     found = newest(tmp_path / "checkpoints", about)
     assert found is not None
@@ -145,6 +150,18 @@ def test_a_loss_that_is_no_number_stops_the_training_before_the_weights_are_spoi
     assert equal(training.tensors(), before)
 
 
+def test_a_gradient_that_is_no_number_stops_it_as_well(tmp_path: Path) -> None:
+    """The loss may still be one: it would be none a step later, with the weights and a checkpoint spoilt."""
+    training, _ = begin(spec(tmp_path))
+    before = training.tensors()
+    next(iter(training.weights.values())).register_hook(  # type: ignore[no-untyped-call]  # torch leaves it so
+        lambda gradient: gradient * float("inf")
+    )
+    with pytest.raises(LossError, match="the gradient became nan in step 1"):
+        training.learn()
+    assert equal(training.tensors(), before)
+
+
 def test_the_cache_is_read_back_bit_for_bit_and_only_for_its_own_key(tmp_path: Path) -> None:
     """A training that goes on learns from the very same numbers; another dataset or model gets none of them."""
     order = spec(tmp_path)
@@ -205,9 +222,9 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, spoil: Callable[[Pa
     """The whole one before it is gone on from."""
     training, about = begin(spec(tmp_path))
     training.learn()
-    save_checkpoint(training, about, tmp_path / "c", {})
+    checkpoint(training, about, tmp_path / "c")
     training.learn()
-    file = save_checkpoint(training, about, tmp_path / "c", {})
+    file = checkpoint(training, about, tmp_path / "c")
     spoil(file.parent / "state.safetensors")
     found = newest(tmp_path / "c", about)
     assert found is not None
@@ -221,14 +238,14 @@ def test_the_newest_and_the_best_few_checkpoints_stay(tmp_path: Path) -> None:
     training.measure = lambda: next(errors)  # type: ignore[method-assign]  # known ones
     for _ in range(5):
         training.step += 1
-        save_checkpoint(training, about, tmp_path / "c", {})
+        checkpoint(training, about, tmp_path / "c")
     assert sorted(own.name for own in (tmp_path / "c").iterdir()) == ["step_000002", "step_000004", "step_000005"]
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     """With another rank or dataset its weights would not fit, or not mean the same."""
     training, about = begin(spec(tmp_path))
-    save_checkpoint(training, about, tmp_path / "c", {})
+    checkpoint(training, about, tmp_path / "c")
     other = About(
         spec(tmp_path, data=tmp_path / "dataset", rank=4), about.base, about.weights_sha256, about.dataset, velocity=True
     )

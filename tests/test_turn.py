@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastmcp import Client, FastMCP
 from filelock import FileLock, Timeout
+from training import events_of, spec, start
 
+from dgx_pixels.models.gpu import GpuThread, Tell
+from dgx_pixels.models.lora_metrics import read_metrics
 from dgx_pixels.models.turn import Turn
+from dgx_pixels.server.settings import Settings
 
 TRAINER = """
 import sys
@@ -126,3 +135,58 @@ def test_threads_of_one_process_exclude_each_other(tmp_path: Path) -> None:
             assert not second.wait(0.1)
             leave.set()
             assert second.wait(20)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Something to draw."""
+
+    key: str = "one"
+    most: int = 1
+
+
+class Engine:
+    """Stands for the renderer: draws whether the GPU was its own meanwhile."""
+
+    can_hang = False
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def draw(self, requests: Sequence[Request], tell: Tell) -> list[bool]:
+        """Whether both locks were held."""
+        tell(1, 1, lambda _: None)
+        return [held(self._folder / "gpu.lock") and held(self._folder / "turnstile.lock") for _ in requests]
+
+
+async def test_the_gpu_thread_draws_in_its_turn_and_gives_it_back(tmp_path: Path) -> None:
+    """A training waits for each batch, and not a moment longer."""
+    async with GpuThread[Request, bool](lambda: Engine(tmp_path), turn=Turn(tmp_path).for_drawing) as gpu:
+        assert await gpu.draw(Request())
+        assert not held(tmp_path / "gpu.lock")
+        assert not held(tmp_path / "turnstile.lock")
+
+
+@pytest.mark.slow
+async def test_a_sprite_is_drawn_while_a_lora_is_trained_and_training_goes_on(
+    server: FastMCP[Any], settings: Settings, tmp_path: Path
+) -> None:
+    """The real tool beside the real training process, in one home."""
+    process = start(spec(tmp_path, turn_folder=settings.home, steps=100_000))
+    assert process.stdout is not None
+    try:
+        while json.loads(process.stdout.readline())["event"] != "step":
+            pass
+        before = len(read_metrics(tmp_path / "run"))
+        async with Client(server) as client:
+            answer = await client.call_tool("generate_sprite", {"prompt": "a red potion", "seed": 1})
+        after = len(read_metrics(tmp_path / "run"))
+        assert answer.structured_content is not None
+        assert answer.structured_content["status"] == "done"
+        wait_for(lambda: len(read_metrics(tmp_path / "run")) >= after + 3)
+        assert after >= before
+        process.send_signal(signal.SIGTERM)
+        assert events_of(process)[-1]["event"] == "paused"
+    finally:
+        process.kill()
+        process.communicate()
