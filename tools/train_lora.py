@@ -50,15 +50,13 @@ async def train_lora(
     ] = None,
     name: Annotated[str | None, Field(description="The LoRA's id, [a-z0-9_-].")] = None,
     base: Annotated[str | None, Field(description="A base model of list_models.")] = None,
-    preset: Annotated[
-        str, Field(description="How long and how closely it learns.", json_schema_extra={"enum": list(get_args(Preset))})
-    ] = "base",
+    preset: Annotated[str, Field(description="How thorough.", json_schema_extra={"enum": list(get_args(Preset))})] = "base",
     trigger: Annotated[str, Field(description="A word that calls the style.")] = "",
     grid: Annotated[str | None, Field(description="'WxH' of frames, for sheets.")] = None,
     licence: Annotated[str, Field(description="The pictures', for the LoRA's card.")] = "",
     steps: Annotated[int | None, Field(description="Replaces the preset's.", json_schema_extra=bounds(1, 1_000_000))] = None,
-    rank: Annotated[int | None, Field(description="As steps.", json_schema_extra=bounds(1, 256))] = None,
-    learning_rate: Annotated[float | None, Field(description="As steps.")] = None,
+    rank: Annotated[int | None, Field(description="As for steps.", json_schema_extra=bounds(1, 256))] = None,
+    learning_rate: Annotated[float | None, Field(description="As for steps.")] = None,
     settings: Annotated[
         dict[str, Any] | None,
         Field(
