@@ -59,7 +59,7 @@ def loss_of(
 
     `words` are the batch's, stacked: (batch, tokens, width) and (batch, width). On CUDA products are made in bfloat16.
     """
-    device, dtype = pipeline.device, pipeline.unet.dtype
+    device, dtype = words.prompt.device, pipeline.unet.dtype  # diffusers' own `device` looks through all modules, each time
     noisy = noise.add_noise(batch.clean, batch.noise, batch.timesteps).to(device, dtype)
     velocity = noise.config.prediction_type == "v_prediction"
     target = noise.get_velocity(batch.clean, batch.noise, batch.timesteps) if velocity else batch.noise

@@ -43,6 +43,7 @@ class Training:
     def __init__(self, loaded: Loaded, learnable: Learnable, spec: TrainingSpec) -> None:
         """Put a fresh LoRA on the model. Raises SpecError for an optimizer that this machine cannot run."""
         self.spec, self.pipeline, self._learnable = spec, loaded.pipeline, learnable
+        self._device = loaded.pipeline.device
         self.step = 0
         """Finished steps."""
         self.checkpoints_gradients = False
@@ -124,12 +125,12 @@ class Training:
         return batches([e.size for e in self._learnable.examples], self.spec.batch_size, self.spec.seed, epoch)
 
     def _words(self, texts: tuple[str, ...]) -> Words:
-        device = self.pipeline.device
         if self.spec.text_encoders:
             encoded = [embed(self.pipeline, text) for text in texts]
         else:
             encoded = [self._learnable.words[text] for text in texts]
-        return Words(torch.stack([w.prompt for w in encoded]).to(device), torch.stack([w.pooled for w in encoded]).to(device))
+        prompt, pooled = torch.stack([w.prompt for w in encoded]), torch.stack([w.pooled for w in encoded])
+        return Words(prompt.to(self._device), pooled.to(self._device))
 
     def measure(self) -> float:
         """The mean error on up to 16 pictures at fixed times and noise: lower is nearer to the dataset. Changes nothing."""
