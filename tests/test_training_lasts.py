@@ -115,7 +115,8 @@ async def test_a_server_that_is_closed_leaves_it_to_the_next(
     async with client_of(settings, folder) as client:
         job_id = (await call(client, "train_lora", **asked))["job_id"]
         await until(client, job_id, at_step(4))
-    assert not children(settings)
+    while children(settings):  # it ends by itself, at its next step: a server does not wait long for it
+        await asyncio.sleep(0.1)
     async with client_of(settings, folder) as client:
         assert digest(await done(client, job_id)) == uninterrupted
 
