@@ -21,8 +21,8 @@ HEAD = """# A server that is killed again and again
 
 `.venv/bin/python benchmarks/killed_servers.py --kills {kills} --seed {seed}`: a server is killed with `kill -9` at random
 moments: while it starts, while it draws, and while it writes into the library or the project. Meanwhile clients ask for sprites,
-new versions of one sprite, four variants, batches of nine prompts, and tilesets, each under a key, and ask again for what was not
-answered. After each kill, and again after what the next start repairs, it is looked at:
+new versions of one sprite, four variants, batches of nine prompts, tilesets, comparisons and trainings, each under a key, and ask
+again for what was not answered. After each kill, and again after what the next start repairs, it is looked at:
 
 - SQLite's integrity and foreign keys;
 - that each job that was ever promised is there, under its key, and that none that had ended was touched again;

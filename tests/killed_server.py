@@ -18,9 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from comparing import write_loras
 from fastmcp import Client
 from killed_checks import Known, being_kept, being_published, examine, rows
 from processes import DGX_PIXELS, health, options
+from training_calls import sprites
 
 from dgx_pixels.bevy.manifest import read_manifest
 from dgx_pixels.bevy.project import BevyProject
@@ -35,6 +37,13 @@ MIX: tuple[tuple[str, Callable[[int], dict[str, Any]]], ...] = (
     ("generate_tileset", lambda n: {
         "terrains": ["water", "sand"], "name": f"ground_n{n}", "seed": n, "tile_size": 8, "variants": 1,
         "pairs": [["sand", "water"]],
+    }),
+    ("compare_models", lambda n: {
+        "contenders": ["tiny-sdxl", "tiny-sdxl+style:0.5"], "prompts": ["a red potion", "a gold key"], "seed": n, "steps": 3,
+    }),
+    ("train_lora", lambda n: {
+        "source": "art", "name": f"art-n{n}", "preset": "fast", "steps": 6, "rank": 2, "sample_prompts": [],
+        "settings": {"batch_size": 2, "checkpoint_minutes": 0},
     }),
 )  # fmt: skip
 """The mixed load, as calls of the number n. Seeds differ, so that no two jobs make equal bytes."""
@@ -82,8 +91,11 @@ class Storm:
         again = [key for key in self.calls if key not in self.known.asked]
         for _ in range(_NEW_AT_ONCE if self.open() < _MOST_OPEN else 0):
             number = len(self.calls)
-            tool, arguments = MIX[number % len(MIX)]
-            self.calls[f"call {number}"] = (tool, arguments(number))
+            tool, make = MIX[number % len(MIX)]
+            arguments = make(number)
+            if "source" in arguments:
+                arguments["source"] = str(self.project.root / arguments["source"])
+            self.calls[f"call {number}"] = (tool, arguments)
             again.append(f"call {number}")
         self.chance.shuffle(again)
         with contextlib.suppress(Exception):
@@ -170,7 +182,9 @@ async def main(root: Path, port: int, kills: int, seed: int) -> None:
     game = root / "game"
     (game / "assets").mkdir(parents=True)
     (game / "Cargo.toml").write_text('[package]\nname = "game"\nversion = "0.1.0"\n\n[dependencies]\nbevy = "0.19"\n')
+    sprites(game / "art")
     settings = Settings(home=root / "home", port=port, device="cpu")
+    write_loras(settings)
     storm = Storm(settings, BevyProject(root=game, assets=game / "assets"), random.Random(seed))
     started = time.monotonic()
     for number in range(kills):

@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("killed_server.py")
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_eight_killed_servers_lose_and_tear_nothing(tmp_path: Path, free_port: int) -> None:
-    """Sprites, versions of one sprite, tilesets and batches: each job that was asked for is there in the end.
+    """Under sprites, batches, tilesets, comparisons and trainings, each job that was asked for is there in the end.
 
     What is looked at after each kill stands in `killed_checks.py`; a hundred kills are a benchmark.
     """
