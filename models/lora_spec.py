@@ -119,9 +119,9 @@ PRESETS: dict[Preset, dict[str, Any]] = {
 }  # fmt: skip
 """For SDXL. AdamW keeps 8 bytes a parameter of the LoRA, not of the model, so that its 8-bit kind saves little."""
 TINY_PRESETS: dict[Preset, dict[str, Any]] = {
-    "fast": _TINY | {"rank": 16, "alpha": 16.0, "learning_rate": 4e-3, "steps": 300, "warmup": 20, "ema": 0.0},
-    "base": _TINY | {"rank": 16, "alpha": 16.0, "learning_rate": 3e-3, "steps": 800, "warmup": 50, "ema": 0.0},
-    "quality": _TINY | {"rank": 32, "alpha": 32.0, "learning_rate": 2e-3, "steps": 2000, "warmup": 100, "ema": 0.99},
+    "fast": _TINY | {"rank": 16, "alpha": 16.0, "learning_rate": 2e-3, "steps": 300, "warmup": 20, "ema": 0.0},
+    "base": _TINY | {"rank": 16, "alpha": 16.0, "learning_rate": 2e-3, "steps": 800, "warmup": 50, "ema": 0.0},
+    "quality": _TINY | {"rank": 32, "alpha": 32.0, "learning_rate": 1e-3, "steps": 2000, "warmup": 100, "ema": 0.99},
 }  # fmt: skip
 """For the embedded tiny-sdxl: minutes on one core of a CPU."""
 
