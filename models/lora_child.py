@@ -2,8 +2,9 @@
 
 Its stdout carries events and nothing else, see `lora_events`; its stderr is its log. Asked to end (SIGTERM, or Ctrl-C), it writes
 a checkpoint after the running step, tells that it is paused, and ends with 0, as it does when it is done; it ends with 1 after it
-told why it failed. On Linux it is asked to end when its parent dies, more exactly the thread of it that made this process: start
-it from a thread that stays. A second process on the same run waits until the first has ended, and goes on from there.
+told why it failed, and is killed by an alarm if it has not ended in five minutes. On Linux it is asked to end when its parent
+dies, more exactly the thread of it that made this process: start it from a thread that stays. A second process on the same run
+waits until the first has ended, and goes on from there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -27,14 +27,32 @@ logger = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 _LOOK_EVERY_S = 0.1
+_LAST_S = 300
+"""Seconds for the running step and a checkpoint. Nothing may hang on to the GPU's lock for longer, once nobody waits for it."""
+
+
+class Asked:
+    """Whether the process was asked to end: a plain flag, since a signal may come while another one is being handled.
+
+    An Event's lock would be waited for by the very thread that holds it. As a killed parent's threads end, each of them signals.
+    """
+
+    def __init__(self) -> None:
+        self.to_end = False
+
+    def __call__(self, *_: object) -> None:
+        """Handle the signal."""
+        if not self.to_end:
+            signal.alarm(_LAST_S)
+        self.to_end = True
 
 
 def main(arguments: list[str]) -> int:
     """Train what the spec says; answers with the exit code."""
-    events, asked = Events(own_stdout()), threading.Event()
+    events, asked = Events(own_stdout()), Asked()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
+        signal.signal(number, asked)
     _end_with_parent()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may add up in another order each time
     try:
@@ -47,14 +65,14 @@ def main(arguments: list[str]) -> int:
         return 1
 
 
-def _alone(spec: TrainingSpec, events: Events, asked: threading.Event) -> int:
+def _alone(spec: TrainingSpec, events: Events, asked: Asked) -> int:
     """Train while no other process does so on this run."""
     try:
-        with FileLock(spec.folder / "run.lock").acquire(poll_interval=_LOOK_EVERY_S, cancel_check=asked.is_set):
+        with FileLock(spec.folder / "run.lock").acquire(poll_interval=_LOOK_EVERY_S, cancel_check=lambda: asked.to_end):
             from dgx_pixels.models.lora_run import PausedError, run  # here: the first seconds of torch must not miss a signal
 
             try:
-                run(spec, events, lambda: asked.is_set() or events.gone)
+                run(spec, events, lambda: asked.to_end or events.gone)
             except PausedError as paused:
                 events.tell("paused", step=paused.step)
     except Timeout:

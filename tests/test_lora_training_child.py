@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from test_lora_training import begin, equal
 from training import dataset, events_of, spec, start
 
+from dgx_pixels.models import lora_child
 from dgx_pixels.models.header import ModelError
 from dgx_pixels.models.lora_events import Events
 from dgx_pixels.models.lora_metrics import read_metrics
@@ -107,6 +108,26 @@ def test_twenty_kills_change_no_bit(tmp_path: Path) -> None:
     assert len(reached) > KILLS // 4, "hardly any was killed in its steps"
     assert outcome(order) == outcome(whole)
     assert not list(order.folder.rglob(".begun-*"))
+
+
+def test_a_signal_may_come_while_another_is_handled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As each thread of a killed server signals, the process is asked to end many times at once: that must lock nothing."""
+    asked, alarms = lora_child.Asked(), []
+
+    def alarm(seconds: int) -> None:
+        alarms.append(seconds)
+        if len(alarms) < 5:
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, asked)
+    try:
+        monkeypatch.setattr(signal, "alarm", alarm)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert asked.to_end
+    assert alarms, "nothing ends it if it hangs"
 
 
 @pytest.mark.slow
