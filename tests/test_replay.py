@@ -139,7 +139,7 @@ async def test_what_it_starts_from_is_found_or_asked_for(server: FastMCP[Any], g
         ({"replay": "data:image/png;base64,***"}, "no base64"),
         ({"replay": uri(b"no png")}, "no PNG"),
         ({"replay": "x", "prompt": "a potion", "seed": 3}, "leave out prompt, seed"),
-        ({}, "prompt is empty"),
+        ({}, "needs the argument prompt"),
     ],
 )
 async def test_what_cannot_be_replayed_is_named(server: FastMCP[Any], arguments: dict[str, Any], says: str) -> None:

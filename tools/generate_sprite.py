@@ -52,9 +52,9 @@ _SIZES = ", ".join(map(str, SIZES))
 async def generate_sprite(
     ctx: Context,
     prompt: Annotated[
-        str | list[str],
+        str | list[str] | None,
         Field(description="What to draw, in a few words: 'a red potion'. Or a list of up to 100 such: one job draws them all."),
-    ] = "",
+    ] = None,
     name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the prompt if left out.")] = None,
     category: CategoryArgument = "item",
     size: Annotated[
@@ -106,13 +106,15 @@ async def generate_sprite(
     check_wait(wait_s)
     if replay is not None:
         drawing = {
-            "prompt": prompt or None, "name": name, "size": size, "colors": colors, "palette": palette,
+            "prompt": prompt, "name": name, "size": size, "colors": colors, "palette": palette,
             "transparent": transparent, "negative_prompt": negative_prompt or None, "seed": seed, "steps": steps,
             "guidance": guidance, "model": model,
         }  # fmt: skip
         return await run_replay(
             services, bevy, replay, reference, beside=drawing, wait_s=wait_s, on_progress=ctx.report_progress, key=key
         )
+    if prompt is None:
+        raise ToolError("generate_sprite needs the argument prompt: say in a few words what to draw, like 'a red potion'.")
     try:
         given = await asyncio.to_thread(defaults, services, bevy, palette, model)
         chosen = read_profile(profile)
