@@ -183,7 +183,7 @@ def test_without_a_page_the_command_names_none(settings: Settings, capsys: pytes
 
 
 async def test_a_draft_counts_for_the_contender_as_named(server: FastMCP[Any], settings: Settings, game: Path) -> None:
-    """The LCM LoRA that a full-size model's draft takes is in the recipe, and neither in the name nor in the way of promote_lora."""
+    """The LCM LoRA that a full-size model's draft takes is in the recipe, but not in the name, as promote_lora has it."""
     models = settings.home / "models"
     shutil.copytree(embedded().folder, models / "checkpoints/full")
     (models / "loras/lcm.safetensors").write_bytes((models / "loras/style.safetensors").read_bytes())
