@@ -155,6 +155,8 @@ def _on(found: Comparison) -> str:
 def _next(found: Comparison) -> str:
     if not found.rounds:
         return "No picture came out: ask again with other weights or settings."
+    if not found.complete and found.revealed:
+        return "Voting was ended before a round was drawn to its end: ask for a new comparison."
     if not found.complete:
         return (
             f"Call get_job with job_id {found.id!r} to wait for the first round." if found.under_way

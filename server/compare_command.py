@@ -72,14 +72,14 @@ def run_compare(settings: Settings, arguments: argparse.Namespace) -> int:
     try:
         answer = asyncio.run(ask(settings, "compare_models", asked | {"blind": not arguments.open}))
     except ToolError as error:
-        raise ToolError(_in_our_words(str(error))) from error
+        raise ToolError(in_our_words(str(error))) from error
     if arguments.json:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
         return 0 if answer.status == "done" else 1
     return _print_compared(answer, time.monotonic() - started)
 
 
-def _in_our_words(text: str) -> str:
+def in_our_words(text: str) -> str:
     """A tool's sentence, with the command line's words for what to do."""
     text = re.sub(r"get_job\(job_id='(\w+)'\) shows it", r"`dgx-pixels vote \1 ROUND A` votes on it", text)
     return re.sub(r"compare_models\(resume='(\w+)'\)", r"`dgx-pixels jobs resume \1`", text)
@@ -90,14 +90,14 @@ def _print_compared(answer: JobAnswer, seconds: float) -> int:
 
     found = answer.result.comparison if answer.result is not None else None
     if found is None:
-        print(_in_our_words(" ".join(filter(None, (f"{seconds:.1f} s.", answer.error, answer.next)))))
+        print(in_our_words(" ".join(filter(None, (f"{seconds:.1f} s.", answer.error, answer.next)))))
         return 1
     if found.page is not None:
         print(f"{found.page}  {len(found.rounds)} rounds; look at it in a browser")
     _print_measures(found)
     first = next((r.round for r in found.rounds if r.vote is None), None)
     hint = f"Vote on each round: dgx-pixels vote {found.id} {first} A (or B, ..., tie, neither)." if first else ""
-    ended = "" if answer.status == "done" else f"The comparison is {answer.status}. {_in_our_words(after_break(found.id))}"
+    ended = "" if answer.status == "done" else f"The comparison is {answer.status}. {in_our_words(after_break(found.id))}"
     print(" ".join(filter(None, (f"{seconds:.1f} s.", answer.error, found.note, hint, ended))))
     return 0 if answer.status == "done" else 1
 

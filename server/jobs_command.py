@@ -23,6 +23,7 @@ from dgx_pixels.library.job_list import recent_jobs
 from dgx_pixels.library.library import Library
 from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.asking import ask
+from dgx_pixels.server.compare_command import in_our_words
 from dgx_pixels.server.connect import transport
 from dgx_pixels.server.find import running
 from dgx_pixels.tools.answers import JobAnswer
@@ -42,7 +43,10 @@ def run_jobs(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.action == "list":
         asyncio.run(_list(settings, arguments.limit, watch=arguments.watch, as_json=arguments.json))
         return 0
-    answer = asyncio.run(_change(settings, arguments.action, arguments.job))
+    try:
+        answer = asyncio.run(_change(settings, arguments.action, arguments.job))
+    except ToolError as error:
+        raise ToolError(in_our_words(str(error))) from error
     print(
         answer.model_dump_json(indent=2) if arguments.json else f"{answer.job_id}  {answer.status}. {answer.error or ''}".strip()
     )

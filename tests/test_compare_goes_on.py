@@ -163,6 +163,8 @@ def test_the_command_goes_on_with_a_failed_one(
     assert run(settings, "compare", *THREE["contenders"], *words) == 1
     said = capsys.readouterr().err
     job_id = said.split("dgx-pixels jobs resume ")[1][:12]
+    assert run(settings, "jobs", "resume", job_id) == 1
+    assert f"dgx-pixels jobs resume {job_id}" in capsys.readouterr().err
     monkeypatch.setattr(faulty, "fault", staticmethod(lambda _: None))
 
     assert f"dgx-pixels vote {job_id}" in said

@@ -55,6 +55,12 @@ async def with_comparison(comparisons: Comparisons, answer: JobAnswer) -> JobAns
     return answer.model_copy(update={"result": JobResult(comparison=comparison), "next": comparison.next})
 
 
+def why_ended(answer: JobAnswer, kind: str) -> str:
+    """Why a job of this kind failed or was cancelled, and what there is to do if parts of it are kept."""
+    why = answer.error or f"The job {answer.job_id} was cancelled before it was done."
+    return f"{why} {after_break(answer.job_id)}" if kind == "comparison" else why
+
+
 def after_break(comparison_id: str) -> str:
     """What to do with a comparison that was cancelled or failed."""
     return (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from fastmcp.exceptions import ToolError
 
 from dgx_pixels.tools.content import shown
+from dgx_pixels.tools.job_states import why_ended
 from dgx_pixels.tools.sprite_request import RequestError
 from dgx_pixels.tools.unfinished import works
 
@@ -39,5 +40,5 @@ async def resumed(services: Services, kind: str, job_id: str, wait_s: float, ctx
         await services.jobs.resume(job_id, works(services)[kind](job))
     answer = await services.jobs.wait(job_id, wait_s, ctx.report_progress)
     if answer.status in ("failed", "cancelled"):
-        raise ToolError(answer.error or f"The {kind} {job_id} was cancelled before it was done.")
+        raise ToolError(why_ended(answer, kind))
     return await shown(services, answer)
