@@ -30,6 +30,12 @@ class CellAnswer(Measured):
     seed: int
 
 
+class DrawnBy(_Answer):
+    """Who drew a picture, where the answer would be too long with all that was measured of it."""
+
+    contender: str
+
+
 class VoteTold(_Answer):
     """A vote."""
 
@@ -47,7 +53,7 @@ class RoundAnswer(_Answer):
     labels: list[str]
     images: dict[str, str] = Field(description="URI of the picture by label")
     vote: VoteTold | None = None
-    revealed: dict[str, CellAnswer] | None = Field(default=None, description="by label, once voting has ended")
+    revealed: dict[str, CellAnswer | DrawnBy] | None = Field(default=None, description="by label, once voting has ended")
 
 
 class ContenderAnswer(Measured):
@@ -101,11 +107,11 @@ class ComparisonAnswer(_Answer):
     id: str
     blind: bool
     open: bool = Field(description="whether votes are still taken")
-    planned: int = Field(description="rounds that were asked for; those that are drawn are in `rounds`")
-    rounds: list[RoundAnswer]
-    sheet: str = Field(description="URI of all pictures in one")
-    page: str | None = Field(default=None, description="absolute path of a page that shows it without a network")
+    planned: int = Field(description="rounds that can be drawn; those that are drawn are in `rounds`")
     contenders: list[ContenderAnswer] | None = Field(default=None, description="null until voting has ended")
     standing: Standing | None = None
-    note: str = Field(default="", description="what to know of its contenders")
+    note: str = Field(default="", description="what to know of its contenders, and which rounds were left out")
     next: str = Field(description="what to do now")
+    sheet: str = Field(description="URI of all pictures in one")
+    page: str | None = Field(default=None, description="absolute path of a page that shows it without a network")
+    rounds: list[RoundAnswer]

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from dgx_pixels.library.records import JobStatus
 
 LABELS = "ABCD"
+ADDED = "+"
+"""Begins the names of files that drew a picture, and are not the contender's own: a draft's LCM LoRA."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class NewCell:
     png: bytes
     """With its recipe, as generate_sprite keeps it."""
     weights: str
-    """JSON: the SHA-256 of every file that drew it."""
+    """JSON: the SHA-256 of every file that drew it; of a LoRA that the profile added under `ADDED` and its id."""
     seconds: float
     memory: int | None
     """Bytes of GPU memory at its peak; None where it is not known."""
@@ -118,6 +120,11 @@ class Comparison:
     def complete(self) -> tuple[Round, ...]:
         """Rounds that can be shown."""
         return tuple(r for r in self.rounds if r.complete)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every round is drawn."""
+        return len(self.complete) == len(self.rounds)
 
     @property
     def unvoted(self) -> tuple[Round, ...]:

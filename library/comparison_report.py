@@ -10,6 +10,7 @@ from dgx_pixels.library.comparison_answer import (
     CellAnswer,
     ComparisonAnswer,
     ContenderAnswer,
+    DrawnBy,
     PairAnswer,
     RatingAnswer,
     RoundAnswer,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from dgx_pixels.library.comparisons import Comparisons
 
 _DIGITS = 3
+_MOST_MEASURED = 20
+"""Rounds whose pictures' measures a tool's answer has; with those of 40 rounds of four it would be 50,000 characters long."""
 
 
 async def told(comparisons: Comparisons, comparison_id: str) -> ComparisonAnswer:
@@ -36,14 +39,32 @@ async def told(comparisons: Comparisons, comparison_id: str) -> ComparisonAnswer
     page = comparisons.page(comparison_id)
     ballots = await comparisons.ballots(found.project) if found.named else []
     return ComparisonAnswer(
-        id=found.id, blind=found.blind, open=bool(found.unvoted) or (found.under_way and not found.revealed),
+        id=found.id, blind=found.blind, open=not found.revealed and not (found.whole and not found.unvoted),
         planned=len(found.rounds), rounds=[_round(found, r) for r in found.complete], sheet=f"pixels://comparisons/{found.id}/sheet",
         page=str(page) if page.is_file() else None, contenders=_contenders(found) if found.named else None,
         standing=_standing(found, ballots) if found.named else None, note=found.note, next=_next(found),
     )  # fmt: skip
 
 
+def brief(answer: ComparisonAnswer) -> ComparisonAnswer:
+    """The same, of a long comparison without what was measured of each picture: `pixels://comparisons/{id}` has that."""
+    if len(answer.rounds) <= _MOST_MEASURED or answer.rounds[0].revealed is None:
+        return answer
+    rounds = [r.model_copy(update={"revealed": _named(r)}) for r in answer.rounds]
+    return answer.model_copy(
+        update={
+            "rounds": rounds,
+            "next": f"{answer.next} What was measured of each picture is in pixels://comparisons/{answer.id}.",
+        }
+    )
+
+
+def _named(r: RoundAnswer) -> dict[str, DrawnBy]:
+    return {label: DrawnBy(contender=cell.contender) for label, cell in (r.revealed or {}).items()}
+
+
 def _round(found: Comparison, r: Round) -> RoundAnswer:
+    revealed: dict[str, CellAnswer | DrawnBy] | None
     revealed = {label: _cell(found, r, place) for label, place in r.labels.items()} if found.named else None
     return RoundAnswer(
         round=r.number, prompt=r.prompt, kind=r.kind, seed_index=r.seed_index, labels=[*r.labels],
@@ -124,11 +145,22 @@ def _pair(ballots: Sequence[Ballot], contender: str, against: str, kind: str | N
     )  # fmt: skip
 
 
+def _on(found: Comparison) -> str:
+    """How the rest is had, where there is one."""
+    if found.under_way:
+        return f"More rounds are being drawn: get_job(job_id={found.id!r})."
+    return "" if found.whole else f"Not all rounds are drawn: compare_models(resume={found.id!r}) draws the rest."
+
+
 def _next(found: Comparison) -> str:
+    if not found.rounds:
+        return "No picture came out: ask again with other weights or settings."
+    if not found.complete and found.revealed:
+        return "Voting was ended before a round was drawn to its end: ask for a new comparison."
     if not found.complete:
         return (
             f"Call get_job with job_id {found.id!r} to wait for the first round." if found.under_way
-            else "No round was drawn to its end: ask again."
+            else f"No round was drawn to its end: compare_models(resume={found.id!r}) goes on."
         )  # fmt: skip
     if found.unvoted:
         first = found.unvoted[0].number
@@ -136,12 +168,15 @@ def _next(found: Comparison) -> str:
             f"Look at the sheet, then call record_vote(comparison_id={found.id!r}, round={first}, winner=...) for each of "
             f"{len(found.unvoted)} rounds: the user's choice or yours, a label, 'tie' or 'neither'. "
             + ("Who is who is told after the last vote, or with reveal=true. " if found.blind else "")
-            + (f"More rounds are being drawn: get_job(job_id={found.id!r})." if found.under_way else "")
+            + _on(found)
         ).rstrip()
     if found.under_way and not found.revealed:
         return f"All rounds so far are voted on: call get_job with job_id {found.id!r} to wait for more."
-    if not found.revealed and found.blind:
-        return f"Call record_vote(comparison_id={found.id!r}, reveal=true) to be told who is who."
+    if not found.revealed:
+        return (
+            f"All rounds that are drawn are voted on: compare_models(resume={found.id!r}) draws the rest, and "
+            f"record_vote(comparison_id={found.id!r}, reveal=true) ends the voting{', and tells who is who' * found.blind}."
+        )
     return "Read `standing`: to use a contender that won, name it as `model` in generate_sprite."
 
 

@@ -9,12 +9,12 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from dgx_pixels.library.comparison_records import Cell, Comparison, NewCell, PlannedRound, Round, Vote
+from dgx_pixels.library.comparison_records import ADDED, Cell, Comparison, NewCell, PlannedRound, Round, Vote
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.ranking import Ballot, Tally, count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from dgx_pixels.library.store import Store
@@ -141,7 +141,9 @@ class Comparisons:
         return next((c["png"] for c in await self._rows(query, comparison_id, round_number, place)), None)
 
     async def vote(self, comparison_id: str, round_number: int, winner: str, note: str = "") -> None:
-        """Keep a vote: a label, "tie" or "neither". With the last one of a comparison that is drawn, voting ends.
+        """Keep a vote: a label, "tie" or "neither". With the last one of a comparison that is drawn to its end, voting ends.
+
+        Whatever has become of its job: one that is not drawn to its end may go on, and only `reveal` ends it before.
 
         Raises LibraryError for an unknown comparison or round, a word that is none of these, a second vote, or a vote after
         the end.
@@ -154,7 +156,7 @@ class Comparisons:
                 "INSERT INTO comparison_votes VALUES (?, ?, ?, ?, ?, ?)",
                 (comparison_id, round_number, outcome, place, note, time.time()),
             )
-            if len(found.unvoted) == 1 and not found.under_way:
+            if len(found.unvoted) == 1 and found.whole:
                 await self._reveal(comparison_id)
         self._store.changes.tell("comparison", comparison_id)
 
@@ -165,25 +167,30 @@ class Comparisons:
             await self._reveal(comparison_id)
         self._store.changes.tell("comparison", comparison_id)
 
-    async def end_if_voted(self, comparison_id: str) -> None:
-        """End the voting of a comparison that was voted on to its end while it was still being drawn."""
+    async def leave_out(self, comparison_id: str, round_number: int, why: str) -> None:
+        """Take a round that cannot be drawn out of the comparison, and say why in its note; all others voted on, voting ends."""
+        db, of = self._store.db, (comparison_id, round_number)
         async with self._store.transaction():
+            await db.execute("DELETE FROM comparison_cells WHERE comparison_id = ? AND round = ?", of)
+            await db.execute("DELETE FROM comparison_rounds WHERE comparison_id = ? AND round = ?", of)
+            await db.execute("UPDATE comparisons SET note = trim(note || ' ' || ?) WHERE id = ?", (why, comparison_id))
             found = await self.get(comparison_id)
-            if found.complete and len(found.complete) == len(found.rounds) and not found.unvoted:
+            if found.rounds and found.whole and not found.unvoted:
                 await self._reveal(comparison_id)
         self._store.changes.tell("comparison", comparison_id)
 
     async def _reveal(self, comparison_id: str) -> None:
         await self._store.db.execute("UPDATE comparisons SET revealed = 1 WHERE id = ?", (comparison_id,))
 
-    async def ballots(self, project: str) -> list[Ballot]:
+    async def ballots(self, project: str, now: Mapping[str, str] | None = None) -> list[Ballot]:
         """All votes of a project's blind comparisons whose voting has ended, oldest first.
 
         Before that a count would tell who stands behind a label that was just voted for.
 
         A contender whose files have changed since is another one: its earlier votes count for "NAME (earlier files 1a2b3c4d)".
+        `now` gives contenders' files as they are, in JSON; of others those of their newest comparison are taken for that.
         """
-        names = await self._names(project)
+        names = await self._names(project, now or {})
         query = """SELECT v.*, r.kind FROM comparison_votes v
             JOIN comparison_rounds r ON r.comparison_id = v.comparison_id AND r.round = v.round
             JOIN comparisons c ON c.id = v.comparison_id WHERE c.project = ? AND c.blind AND c.revealed
@@ -195,22 +202,21 @@ class Comparisons:
             found.append(Ballot(shown, vote["outcome"], winner, vote["kind"]))
         return found
 
-    async def _names(self, project: str) -> dict[str, tuple[str, ...]]:
+    async def _names(self, project: str, now: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """The contenders of each comparison, as ballots name them."""
         query = """SELECT c.id, n.contender, n.weights FROM comparison_contenders n JOIN comparisons c ON c.id = n.comparison_id
             WHERE c.project = ? AND c.blind = 1 ORDER BY c.created, c.rowid, n.place"""
-        rows = await self._rows(query, project)
-        newest = {row["contender"]: row["weights"] for row in rows if row["weights"]}
+        rows = [(row["id"], row["contender"], _own(row["weights"])) for row in await self._rows(query, project)]
+        current = {contender: weights for _, contender, weights in rows if weights} | {n: _own(files) for n, files in now.items()}
         names: dict[str, tuple[str, ...]] = defaultdict(tuple)
-        for row in rows:
-            earlier = bool(row["weights"]) and row["weights"] != newest[row["contender"]]
-            name = f"{row['contender']} (earlier files {_short(row['weights'])})" if earlier else row["contender"]
-            names[row["id"]] += (name,)
+        for comparison_id, contender, weights in rows:
+            earlier = bool(weights) and weights != current[contender]
+            names[comparison_id] += (f"{contender} (earlier files {_short(weights)})" if earlier else contender,)
         return names
 
-    async def tally(self, project: str, a: str, b: str) -> Tally:
+    async def tally(self, project: str, a: str, b: str, now: Mapping[str, str]) -> Tally:
         """The votes of a project's ended blind comparisons between two contenders as their files are now, counted for `a`."""
-        return count(await self.ballots(project), a, b)
+        return count(await self.ballots(project, now), a, b)
 
     async def winners(self, project: str) -> list[tuple[bytes, str]]:
         """The pictures that won rounds of ended blind comparisons, with recipes in them, and their prompts, oldest first."""
@@ -241,6 +247,12 @@ def _check_vote(found: Comparison, round_number: int, winner: str, note: str) ->
     if len(note) > _MOST_NOTE or any("\ud800" <= c <= "\udfff" for c in note):
         raise LibraryError(f"The note is longer than {_MOST_NOTE} characters, or holds half a character: shorten it.")
     return voted
+
+
+def _own(weights: str) -> str:
+    """A contender's own files, without those that a profile added: drafts and others are votes on the same contender."""
+    own = {name: digest for name, digest in json.loads(weights or "{}").items() if not name.startswith(ADDED)}
+    return json.dumps(own, sort_keys=True) if own else ""
 
 
 def _short(weights: str) -> str:

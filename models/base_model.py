@@ -130,3 +130,12 @@ def check_weights(model: BaseModel) -> None:
 def weights_sha256(model: BaseModel) -> dict[str, str]:
     """SHA-256 of each weight file, by its path below the model's folder. Raises OSError."""
     return {f.relative_to(model.folder).as_posix(): model.digests.sha256(f) for f in model.weight_files()}
+
+
+def drawing_sha256(base: BaseModel) -> dict[str, str]:
+    """SHA-256 of every weight file that it draws with, borrowed ones under their lender's id. Raises OSError."""
+    if base.vae is not None:
+        own = {name: digest for name, digest in weights_sha256(base).items() if not name.startswith("vae/")}
+        return own | {base.vae.id: base.vae.sha256()}
+    lent = weights_sha256(base.lender) if base.lender is not None else {}
+    return weights_sha256(base) | {f"{base.lender.id}/{name}": digest for name, digest in lent.items() if base.lender}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dgx_pixels.models.base_model import EMBEDDED, BaseModel
+from dgx_pixels.models.base_model import EMBEDDED, BaseModel, drawing_sha256
 from dgx_pixels.models.catalogue import PRODUCTION, Catalogue
 from dgx_pixels.models.entries import Lora
 from dgx_pixels.models.header import ModelError
@@ -23,6 +23,10 @@ class Contender:
     def __str__(self) -> str:
         """As `parse_contender` reads it: `sdxl+pixel-art-xl:1.2+lcm:1.0`."""
         return "+".join([self.base.id, *(f"{lora.id}:{weight!r}" for lora, weight in self.loras)])
+
+    def weights_sha256(self) -> dict[str, str]:
+        """SHA-256 of every file that draws, as its recipes have them: a LoRA at weight 0 is not among them. Raises OSError."""
+        return drawing_sha256(self.base) | {lora.id: lora.sha256() for lora, weight in self.loras if weight}
 
 
 def parse_contender(catalogue: Catalogue, text: str | None) -> Contender:

@@ -14,7 +14,8 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from torch import nn
 
-from dgx_pixels.models.catalogue import BaseModel, Lora, ModelError, check_weights, weights_sha256
+from dgx_pixels.models.base_model import drawing_sha256
+from dgx_pixels.models.catalogue import BaseModel, Lora, ModelError, check_weights
 from dgx_pixels.models.compiled import CompiledUnet
 from dgx_pixels.models.embeddings import PromptCache
 from dgx_pixels.models.latent_preview import LatentPreview
@@ -106,7 +107,7 @@ class Shelf:
         is refused, too: what is drawn is always what lies on disk.
         """
         check_weights(base)
-        digests = _digests(base)
+        digests = drawing_sha256(base)
         kept = self._loaded.get(base)
         if kept is not None and kept.weights_sha256 != digests:
             self._drop(base)
@@ -206,15 +207,6 @@ class Shelf:
                 setattr(pipeline, part, getattr(other.pipeline, part))
                 return other
         return None
-
-
-def _digests(base: BaseModel) -> dict[str, str]:
-    """SHA-256 of every weight file that it draws with, borrowed ones under their lender's id."""
-    if base.vae is not None:
-        own = {name: digest for name, digest in weights_sha256(base).items() if not name.startswith("vae/")}
-        return own | {base.vae.id: base.vae.sha256()}
-    lent = weights_sha256(base.lender) if base.lender is not None else {}
-    return weights_sha256(base) | {f"{base.lender.id}/{name}": digest for name, digest in lent.items() if base.lender}
 
 
 def _equal(one: nn.Module, other: nn.Module) -> bool:

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dgx_pixels.models.header import ModelError
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from dgx_pixels.models.contender import Contender
     from dgx_pixels.models.profiles import Schedule
+
+
+class SpoiltError(ModelError):
+    """The model drew no picture for this request, but black or broken numbers; others that it is asked for may well come out."""
+
 
 Wrap = Literal["none", "x", "y", "xy"]
 """Which opposite edges continue each other: left and right (x), top and bottom (y), or both."""

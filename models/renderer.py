@@ -21,7 +21,7 @@ from dgx_pixels.models.denoise import denoise
 from dgx_pixels.models.gpu import GpuLostError, Preview, Tell, WorkCancelledError
 from dgx_pixels.models.loaded import Loaded, Shelf
 from dgx_pixels.models.memory import free_bytes, give_back, in_words, is_lost, is_out_of_memory, peak_bytes, watch_peak
-from dgx_pixels.models.render import BATCHES, Graph, Render, RenderRequest, batch_for
+from dgx_pixels.models.render import BATCHES, Graph, Render, RenderRequest, SpoiltError, batch_for
 from dgx_pixels.models.seamless import seamless
 
 logger = logging.getLogger(__name__)
@@ -202,8 +202,8 @@ def _sort_out(error: Exception) -> None:
         raise error
 
 
-def _spoilt(request: RenderRequest, how: str) -> ModelError:
-    return ModelError(
+def _spoilt(request: RenderRequest, how: str) -> SpoiltError:
+    return SpoiltError(
         f"The model {request.contender.base.id} drew no picture for seed {request.seed}: {how}. "
         "Lower the weights of its LoRAs or the guidance, or ask with another seed."
     )

@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import json
 import logging
+import re
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +59,8 @@ def vote_options(vote: argparse.ArgumentParser) -> None:
 
 def run_compare(settings: Settings, arguments: argparse.Namespace) -> int:
     """Draw, and print where to look and how to vote; answers with the exit status. Raises ToolError with one sentence."""
+    from fastmcp.exceptions import ToolError
+
     from dgx_pixels.server.asking import ask
     from dgx_pixels.server.tool_calls import palette_of_file
 
@@ -65,23 +69,36 @@ def run_compare(settings: Settings, arguments: argparse.Namespace) -> int:
     if "palette" in asked:
         asked["palette"] = palette_of_file(asked["palette"])
     started = time.monotonic()
-    answer = asyncio.run(ask(settings, "compare_models", asked | {"blind": not arguments.open}))
+    try:
+        answer = asyncio.run(ask(settings, "compare_models", asked | {"blind": not arguments.open}))
+    except ToolError as error:
+        raise ToolError(in_our_words(str(error))) from error
     if arguments.json:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
         return 0 if answer.status == "done" else 1
     return _print_compared(answer, time.monotonic() - started)
 
 
+def in_our_words(text: str) -> str:
+    """A tool's sentence, with the command line's words for what to do."""
+    text = re.sub(r"get_job\(job_id='(\w+)'\) shows it", r"`dgx-pixels vote \1 ROUND A` votes on it", text)
+    return re.sub(r"compare_models\(resume='(\w+)'\)", r"`dgx-pixels jobs resume \1`", text)
+
+
 def _print_compared(answer: JobAnswer, seconds: float) -> int:
+    from dgx_pixels.tools.job_states import after_break
+
     found = answer.result.comparison if answer.result is not None else None
     if found is None:
-        print(f"{seconds:.1f} s. {answer.error or answer.next}")
+        print(in_our_words(" ".join(filter(None, (f"{seconds:.1f} s.", answer.error, answer.next)))))
         return 1
-    print(f"{found.page}  {len(found.rounds)} rounds; look at it in a browser")
+    if found.page is not None:
+        print(f"{found.page}  {len(found.rounds)} rounds; look at it in a browser")
     _print_measures(found)
-    first = found.rounds[0].round if found.rounds else 1
-    hint = f"Vote on each round: dgx-pixels vote {found.id} {first} A (or B, ..., tie, neither)."
-    print(" ".join(filter(None, (f"{seconds:.1f} s.", answer.error, found.note, hint))))
+    first = next((r.round for r in found.rounds if r.vote is None), None)
+    hint = f"Vote on each round: dgx-pixels vote {found.id} {first} A (or B, ..., tie, neither)." if first else ""
+    ended = "" if answer.status == "done" else f"The comparison is {answer.status}. {in_our_words(after_break(found.id))}"
+    print(" ".join(filter(None, (f"{seconds:.1f} s.", answer.error, found.note, hint, ended))))
     return 0 if answer.status == "done" else 1
 
 
@@ -104,6 +121,8 @@ def run_vote(settings: Settings, arguments: argparse.Namespace) -> int:
         print(f"Kept; {answer.left} rounds are left. After the last one, or with --reveal, you are told who is who.")
     else:
         _print_ended(answer.comparison)
+    if answer.warning is not None and not arguments.json:
+        print(f"dgx-pixels: {answer.warning}", file=sys.stderr)
     return 0
 
 

@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING, Any
 from fastmcp import Client
 from fastmcp.exceptions import ToolError
 
+from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.job_list import recent_jobs
 from dgx_pixels.library.library import Library
 from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.asking import ask
+from dgx_pixels.server.compare_command import in_our_words
 from dgx_pixels.server.connect import transport
 from dgx_pixels.server.find import running
 from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.resuming import RESUMES
 
 if TYPE_CHECKING:
     from dgx_pixels.library.job_list import JobSummary
@@ -40,7 +43,10 @@ def run_jobs(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.action == "list":
         asyncio.run(_list(settings, arguments.limit, watch=arguments.watch, as_json=arguments.json))
         return 0
-    answer = asyncio.run(_change(settings, arguments.action, arguments.job))
+    try:
+        answer = asyncio.run(_change(settings, arguments.action, arguments.job))
+    except ToolError as error:
+        raise ToolError(in_our_words(str(error))) from error
     print(
         answer.model_dump_json(indent=2) if arguments.json else f"{answer.job_id}  {answer.status}. {answer.error or ''}".strip()
     )
@@ -50,14 +56,27 @@ def run_jobs(settings: Settings, arguments: argparse.Namespace) -> int:
 async def _change(settings: Settings, action: str, job_id: str) -> JobAnswer:
     """Cancel, pause or resume a job, in the running server if there is one; else resuming goes to the end here."""
     here = await running(settings) is None
-    if action == "resume" and here:
-        return await ask(settings, "train_lora", {"resume": job_id})
-    tool, asked = ("train_lora", {"resume": job_id, "wait_s": 0}) if action == "resume" else ("cancel_job", {"job_id": job_id})
+    resumes = await _resumes(settings, job_id) if action == "resume" else ""
+    if resumes and here:
+        return await ask(settings, resumes, {"resume": job_id})
+    tool, asked = (resumes, {"resume": job_id, "wait_s": 0}) if resumes else ("cancel_job", {"job_id": job_id})
     if here:
         await try_library(settings)
     target = build(settings)[0] if here else transport(settings, default_project(settings))
     async with Client[Any](target) as client:
         return await _call(client, tool, asked | ({"pause": True} if action == "pause" else {}))
+
+
+async def _resumes(settings: Settings, job_id: str) -> str:
+    """The tool that goes on with a job. Raises LibraryError if there is no such job, or none can."""
+    library = await Library.open(settings.home)
+    try:
+        kind = (await library.jobs.get(job_id)).kind
+    finally:
+        await library.close()
+    if kind not in RESUMES:
+        raise LibraryError(f"The job {job_id} is a {kind} job: only a {' or a '.join(RESUMES)} can go on. Ask again instead.")
+    return RESUMES[kind]
 
 
 async def _call(client: Client[Any], tool: str, asked: dict[str, Any]) -> JobAnswer:

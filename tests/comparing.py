@@ -15,12 +15,14 @@ from mcp_types import BlobResourceContents, TextResourceContents
 from narrow_sdxl import random_layers, write_lora
 
 from dgx_pixels.library.comparison_records import NewCell, PlannedRound
+from dgx_pixels.library.comparison_report import told
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import embedded
 from dgx_pixels.models.lora_file import LoraLayer
 from dgx_pixels.models.renderer import Renderer
 from dgx_pixels.pixels.sprite import Sprite, encode_png
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.tools.answers import JobResult
 
 TWO: dict[str, Any] = {
     "contenders": ["tiny-sdxl", "tiny-sdxl+style:0.8"], "prompts": ["a red potion"], "seed": 7, "steps": 2,
@@ -115,7 +117,8 @@ async def keep_comparison(
     for number in range(1, rounds + 1):
         for place in range(len(contenders)):
             await library.comparisons.add_cell(comparison_id, cell(number, place, weights))
-    await library.jobs.set(comparison_id, "done", result='{"assets": []}')
+    ended = JobResult(comparison=await told(library.comparisons, comparison_id))
+    await library.jobs.set(comparison_id, "done", result=ended.model_dump_json())
     if status != "done":
         await library.jobs.set(comparison_id, status)  # type: ignore[arg-type]  # a JobStatus, as the test names it
     return comparison_id

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from comparing import keep_comparison, label_of, write_loras
+from comparing import cell, keep_comparison, label_of, write_loras
 from fastmcp import Client, FastMCP
 from fastmcp.client.client import CallToolResult
 from mcp import MCPError
 from mcp_types import BlobResourceContents, TextResourceContents
 from PIL import Image
 
+from dgx_pixels.library.comparison_records import PlannedRound
 from dgx_pixels.library.library import Library
 from dgx_pixels.pixels.labelled_sheet import Group, labelled_sheet
 from dgx_pixels.pixels.sprite import decode_png
@@ -66,7 +67,7 @@ def chunks(png: bytes) -> set[bytes]:
 
 @pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 async def test_nothing_tells_before_the_last_vote(server: FastMCP[Any], settings: Settings, era: str) -> None:
-    """Not the answers of four tools, their progress, the resources, a picture's bytes, nor the page; after it all is told."""
+    """Not the answers of tools, their progress, the resources, a picture's bytes, nor the page; after it all is told."""
     folder = write_loras(settings)
     (folder / "style.safetensors").rename(folder / "zinnober.safetensors")  # words that no page has by itself
     (folder / "words.safetensors").rename(folder / "quarzit.safetensors")
@@ -91,8 +92,10 @@ async def test_nothing_tells_before_the_last_vote(server: FastMCP[Any], settings
             await read(client, found["sheet"]), *pictures,
             said(await client.call_tool("record_vote", {"comparison_id": found["id"], "round": 1, "winner": "A", "note": "x"})),
             await read(client, about), said(await client.call_tool("get_job", {"job_id": found["id"]})),
+            await read(client, f"pixels://jobs/{found['id']}"),
             said(await client.call_tool("list_assets", {"everywhere": True})), "\n".join(progress).encode(),
         ]  # fmt: skip
+        status = await read(client, "pixels://status")  # the base model is in memory, and it has figures of its own
         page = Path(found["page"]).read_bytes()
         assert made.content[1].type == "image"
         assert b64decode(made.content[1].data) == await read(client, found["sheet"])
@@ -105,11 +108,44 @@ async def test_nothing_tells_before_the_last_vote(server: FastMCP[Any], settings
     for text in before:
         assert not [word for word in (*NAMES, *WORDS) if word in text]
     assert not [word for word in NAMES if word in page]
+    assert not [word for word in NAMES[1:] if word in status]
     assert {frozenset(chunks(png)) for png in pictures} == {frozenset({b"IHDR", b"IDAT", b"IEND"})}
     for text in (*after, *told):
         assert b"tiny-sdxl" in text
         assert str(SEED).encode()[:5] in text
     assert all(Image.open(BytesIO(a)).tobytes() == Image.open(BytesIO(b)).tobytes() for a, b in zip(pictures, told, strict=True))
+
+
+async def test_a_cancelled_one_tells_no_more(server: FastMCP[Any], settings: Settings) -> None:
+    """With all its drawn rounds voted on it may still go on: nobody is told anything, nor by promote_lora."""
+    pair, game = ("tiny-sdxl+zinnober:0.8", "tiny-sdxl+quarzit:0.5"), settings.project
+    folder = write_loras(settings)
+    (folder / "style.safetensors").rename(folder / "zinnober.safetensors")
+    (folder / "words.safetensors").rename(folder / "quarzit.safetensors")
+    library = await Library.open(settings.home)
+    kept, planned = "a" * 12, [PlannedRound("a red potion", "item", SEED, 0), PlannedRound("a red potion", "item", SEED + 1, 1)]
+    await library.jobs.create(kept, "comparison", str(game), "{}")
+    await library.comparisons.begin(kept, str(game), pair, planned, blind=True)
+    for number, place in ((1, 0), (1, 1), (2, 0)):
+        await library.comparisons.add_cell(kept, cell(number, place))
+    await library.jobs.set(kept, "cancelled")
+    await library.close()
+
+    async with Client(server) as client:
+        await client.call_tool("setup_project", {"model": pair[1]})
+        refused = [await client.call_tool("promote_lora", {"contender": pair[0]}, raise_on_error=False)]
+        said_then = [said(await client.call_tool("record_vote", {"comparison_id": kept, "round": 1, "winner": "A"}))]
+        refused.append(await client.call_tool("promote_lora", {"contender": pair[0]}, raise_on_error=False))
+        said_then += [
+            said(await client.call_tool("get_job", {"job_id": kept})), await read(client, f"pixels://jobs/{kept}"),
+            await read(client, f"pixels://comparisons/{kept}"), await read(client, f"pixels://comparisons/{kept}/sheet"),
+            (settings.home / "comparisons" / f"{kept}.html").read_bytes(),
+        ]  # fmt: skip
+
+    for text in said_then:
+        assert not [word for word in NAMES if word in text]
+    assert said(refused[0]) == said(refused[1])
+    assert b"no decided vote" in said(refused[1])
 
 
 async def test_the_sheet_holds_nothing_but_the_labelled_pictures(server: FastMCP[Any], settings: Settings) -> None:

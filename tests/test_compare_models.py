@@ -134,7 +134,7 @@ def test_the_bundled_sets_can_be_asked_for() -> None:
 async def test_cancelled_in_the_middle_it_can_be_voted_on_and_goes_on(
     server: FastMCP[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A whole round is shown and voted on; asked again under its key, it draws the rest with the seed it had."""
+    """Whole rounds are shown and voted on; asked again under its key, it draws the rest with the seed it had, to be voted on."""
     monkeypatch.setattr(app, "_renderer", lambda settings: NotingRenderer(settings.device))
     NotingRenderer.seeds.clear()
     asked = {"contenders": TWO["contenders"], "prompts": [f"potion {i}" for i in range(4)], "key": "potions"}
@@ -147,15 +147,18 @@ async def test_cancelled_in_the_middle_it_can_be_voted_on_and_goes_on(
         assert "get_job" in answer["next"]
         ended = (await client.call_tool("cancel_job", {"job_id": job_id})).structured_content
         assert ended is not None
-        await vote(client, job_id, round=1, winner="A", note="brighter")
+        drawn = [r["round"] for r in ended["result"]["comparison"]["rounds"]]
+        votes = [await vote(client, job_id, round=number, winner="A", note="brighter") for number in drawn]
         again = await compare(client, **asked, wait_s=250)
+        await vote(client, job_id, round=4, winner="tie")
 
+    assert [(one["open"], one["comparison"]) for one in votes] == [(True, None)] * len(drawn)
     done, of = (len(ended["result"]["comparison"]["rounds"]), ended["result"]["comparison"]["planned"])
     assert ended["status"] == "cancelled"
     assert 1 <= done < of == 4
     assert (again["job_id"], again["status"]) == (job_id, "done")
     rounds = again["result"]["comparison"]["rounds"]
-    assert [r["vote"] for r in rounds] == [{"winner": "A", "note": "brighter"}, *[None] * 3]
+    assert [r["vote"] for r in rounds] == [{"winner": "A", "note": "brighter"}] * done + [None] * (4 - done)
     assert [r["images"] for r in rounds[:done]] == [r["images"] for r in ended["result"]["comparison"]["rounds"]]
     assert 8 <= len(NotingRenderer.seeds) <= 9  # the one that was cancelled under way
     assert len(set(NotingRenderer.seeds)) == 1

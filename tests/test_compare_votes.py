@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from comparing import cell, keep_comparison, label_of, vote
+from comparing import WEIGHTS, cell, keep_comparison, label_of, vote
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
 
@@ -97,36 +97,6 @@ async def test_after_the_reveal_no_vote_is_taken(library: Library, server: FastM
     assert ended["comparison"]["standing"]["votes"] == 1
 
 
-async def test_while_more_is_drawn_voting_goes_on(library: Library) -> None:
-    """The vote on the last round so far ends nothing; the comparison's end does."""
-    kept = await keep_comparison(library, "aaaaaaaaaaaa", PAIR, rounds=1, status="running")
-    await library.comparisons.vote(kept, 1, "A")
-    before = await told(library.comparisons, kept)
-    await library.comparisons.end_if_voted(kept)
-    after = await told(library.comparisons, kept)
-
-    assert (before.open, before.contenders) == (True, None)
-    assert "get_job" in before.next
-    assert not after.open
-    assert after.contenders is not None
-
-
-async def test_a_round_without_all_its_pictures_is_not_shown(library: Library) -> None:
-    """Nor can it be voted on; once the rest is cancelled, what is there can be ended."""
-    await library.jobs.create("bbbbbbbbbbbb", "comparison", "", "{}")
-    planned = [PlannedRound(f"prompt {n}", "item", n, 0) for n in range(2)]
-    await library.comparisons.begin("bbbbbbbbbbbb", "", PAIR, planned, blind=True)
-    for number, place in ((1, 0), (1, 1), (2, 1)):
-        await library.comparisons.add_cell("bbbbbbbbbbbb", cell(number, place))
-    await library.jobs.set("bbbbbbbbbbbb", "cancelled")
-
-    assert [r.round for r in (await told(library.comparisons, "bbbbbbbbbbbb")).rounds] == [1]
-    with pytest.raises(LibraryError, match="no round 2"):
-        await library.comparisons.vote("bbbbbbbbbbbb", 2, "A")
-    await library.comparisons.vote("bbbbbbbbbbbb", 1, "A")
-    assert (await told(library.comparisons, "bbbbbbbbbbbb")).contenders is not None
-
-
 async def test_the_tally_is_of_blind_votes_of_one_project(library: Library) -> None:
     """Over all comparisons, in any order of contenders; open ones and other games' do not count."""
     other = "tiny-sdxl+words:0.5"
@@ -135,11 +105,11 @@ async def test_the_tally_is_of_blind_votes_of_one_project(library: Library) -> N
     await vote_for(library, await keep_comparison(library, "c" * 12, PAIR, blind=False), 0, 0, 0)
     await vote_for(library, await keep_comparison(library, "d" * 12, PAIR, project="/elsewhere"), 0, 0, "neither")
 
-    comparisons = library.comparisons
-    assert await comparisons.tally("", PAIR[1], PAIR[0]) == Tally(wins=3, losses=1, ties=1)
-    assert await comparisons.tally("", other, PAIR[0]) == Tally(wins=1, losses=1)
-    assert await comparisons.tally("/elsewhere", PAIR[0], PAIR[1]) == Tally(wins=2, neither=1)
-    assert await comparisons.tally("", "nobody", PAIR[0]) == Tally()
+    comparisons, now = library.comparisons, dict.fromkeys((*PAIR, other), WEIGHTS)
+    assert await comparisons.tally("", PAIR[1], PAIR[0], now) == Tally(wins=3, losses=1, ties=1)
+    assert await comparisons.tally("", other, PAIR[0], now) == Tally(wins=1, losses=1)
+    assert await comparisons.tally("/elsewhere", PAIR[0], PAIR[1], now) == Tally(wins=2, neither=1)
+    assert await comparisons.tally("", "nobody", PAIR[0], now) == Tally()
     won = await comparisons.winners("")
     assert [prompt for _, prompt in won] == ["prompt 0", "prompt 1", "prompt 0", "prompt 1", "prompt 2"]
     assert won[0][0] == await comparisons.png("a" * 12, 1, 1)
@@ -149,23 +119,39 @@ async def test_a_count_tells_nothing_while_votes_are_taken(library: Library) -> 
     """Tally, ranking and winners know a comparison's votes only when its voting has ended."""
     kept = await keep_comparison(library, "a" * 12, PAIR)
     await vote_for(library, kept, 1, 1)
-    before = await library.comparisons.tally("", PAIR[1], PAIR[0]), await library.comparisons.winners("")
+    now = dict.fromkeys(PAIR, WEIGHTS)
+    before = await library.comparisons.tally("", PAIR[1], PAIR[0], now), await library.comparisons.winners("")
     await library.comparisons.reveal(kept)
 
     assert before == (Tally(), [])
-    assert await library.comparisons.tally("", PAIR[1], PAIR[0]) == Tally(wins=2)
+    assert await library.comparisons.tally("", PAIR[1], PAIR[0], now) == Tally(wins=2)
     assert len(await library.comparisons.winners("")) == 2
 
 
 async def test_a_lora_trained_anew_starts_without_votes(library: Library) -> None:
-    """Votes on earlier files of the same name are told apart, and count for these."""
+    """Votes on earlier files of the same name are told apart, and count for these; none is on files never compared."""
     await vote_for(library, await keep_comparison(library, "a" * 12, PAIR, weights='{"style": "1"}'), 1, 1, 1)
     await vote_for(library, await keep_comparison(library, "b" * 12, PAIR, weights='{"style": "2"}'), 0, 1, "tie")
 
-    assert await library.comparisons.tally("", PAIR[1], PAIR[0]) == Tally(wins=1, losses=1, ties=1)
+    for version, votes in (("1", Tally(wins=3)), ("2", Tally(wins=1, losses=1, ties=1)), ("3", Tally())):
+        now = dict.fromkeys(PAIR, f'{{"style": "{version}"}}')
+        assert await library.comparisons.tally("", PAIR[1], PAIR[0], now) == votes
     names = {name for ballot in await library.comparisons.ballots("") for name in ballot.contenders}
     assert len(names) == 4
     assert sum("earlier files" in name for name in names) == 2
+
+
+async def test_drafts_count_for_the_contender_as_named(library: Library) -> None:
+    """What a profile adds is no file of the contender's own; while one comparison lasts it may not change all the same."""
+    draft = '{"+lcm": "9", "style": "1"}'
+    await vote_for(library, await keep_comparison(library, "a" * 12, PAIR, weights=draft), 1, 1, 1)
+    await vote_for(library, await keep_comparison(library, "b" * 12, PAIR, weights='{"style": "1"}'), 0, 1, "tie")
+    now = dict.fromkeys(PAIR, '{"style": "1"}')
+
+    assert await library.comparisons.tally("", PAIR[1], PAIR[0], now) == Tally(wins=4, losses=1, ties=1)
+    assert {name for ballot in await library.comparisons.ballots("") for name in ballot.contenders} == {*PAIR}
+    with pytest.raises(LibraryError, match="have changed since the comparison began"):
+        await library.comparisons.add_cell("a" * 12, cell(2, 1, '{"+lcm": "8", "style": "1"}'))
 
 
 async def test_files_that_change_in_the_middle_are_refused(library: Library) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import text_of
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
 from narrow_sdxl import random_layers, write_lora
+from promoting import promoted, refusal, voted
 
-from dgx_pixels.library.comparison_records import NewCell, PlannedRound
-from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import embedded
 from dgx_pixels.models.renderer import Renderer
 from dgx_pixels.pixels.png_text import recipe_in
@@ -40,41 +39,6 @@ def loras(settings: Settings, lora_file: bytes) -> Path:
     for name in ("style", "other"):
         (folder / f"{name}.safetensors").write_bytes(lora_file)
     return folder
-
-
-async def voted(settings: Settings, game: Path, contenders: tuple[str, str], votes: str, *, unvoted: int = 0) -> None:
-    """Keep a comparison with these votes for the first, or second, of two contenders: `w`on, `l`ost, `t`ie, `n`either.
-
-    With `unvoted` rounds more it is still open.
-    """
-    library = await Library.open(settings.home)
-    try:
-        comparisons, asked = library.comparisons, f"c{len(list(game.iterdir()))}{votes[:6]}"
-        rounds = [PlannedRound(f"prompt {i}", "item", i, 0) for i in range(len(votes) + unvoted)]
-        await comparisons.begin(asked, str(game), contenders, rounds, blind=True)
-        for number in range(1, len(rounds) + 1):
-            for place in (0, 1):
-                await comparisons.add_cell(asked, NewCell(number, place, b"png", contenders[place], 0.1, None, {}))
-        for shown, said in zip((await comparisons.get(asked)).rounds, votes, strict=False):
-            label = {place: name for name, place in shown.labels.items()}
-            winner = {"w": label[0], "l": label[1], "t": "tie", "n": "neither"}[said]
-            await comparisons.vote(asked, shown.number, winner)
-    finally:
-        await library.close()
-
-
-async def promoted(client: Client[Any], **arguments: object) -> dict[str, Any]:
-    """The structured answer of promote_lora."""
-    answer = (await client.call_tool("promote_lora", arguments)).structured_content
-    assert answer is not None
-    return answer
-
-
-async def refusal(client: Client[Any], **arguments: object) -> str:
-    """What promote_lora says as it refuses."""
-    result = await client.call_tool("promote_lora", arguments, raise_on_error=False)
-    assert result.is_error
-    return text_of(result)
 
 
 def model_of(game: Path) -> str | None:
@@ -108,7 +72,7 @@ async def test_what_won_is_the_default_and_draws(client: Client[Any], settings: 
 @pytest.mark.parametrize(
     ("votes", "says"),
     [
-        ("", "there is no decided vote yet, and at least 10 decided votes of ended comparisons are needed"),
+        ("", "there is no decided vote yet, and at least 10 decided votes of ended comparisons of these very files are needed"),
         ("wwwww", "it won 5 of 5 decided votes (100 %, 95 % interval 57 to 100 %), and at least 10"),
         (
             "wlllllllllttt",
@@ -133,6 +97,39 @@ async def test_what_votes_do_not_prove_is_refused_with_the_numbers(
     assert "force=true" in text
     assert model_of(game) is None
     assert history == []
+
+
+async def test_votes_on_a_file_that_was_replaced_do_not_count(
+    server: FastMCP[Any], settings: Settings, game: Path, loras: Path
+) -> None:
+    """A LoRA trained anew under its old name has to win votes of its own, whether or not it was compared since."""
+    await voted(settings, game, (STYLE, BASE), "w" * 20)
+    pipeline = Renderer("cpu").shelf.get(embedded()).pipeline
+    layers = random_layers(pipeline, text=False, convolutions=False)
+    first = next(iter(layers))
+    write_lora(loras / "style.safetensors", {first: layers[first]})
+    async with Client(server) as client:
+        assert "there is no decided vote yet" in await refusal(client, contender=STYLE)
+        forced = await promoted(client, contender=STYLE, force=True)
+
+    assert (forced["evidence"]["wins"], forced["history"][0]["forced"]) == (0, True)
+
+
+async def test_a_base_that_cannot_draw_is_no_default(server: FastMCP[Any], settings: Settings, game: Path, loras: Path) -> None:
+    """Not even by force, nor by taking a promotion back: its weights are looked at."""
+    copy = settings.home / "models/checkpoints/copy"
+    shutil.copytree(embedded().folder, copy)
+    weights = copy / "unet/diffusion_pytorch_model.safetensors"
+    async with Client(server) as client:
+        await promoted(client, contender="copy", force=True)
+        await promoted(client, contender=STYLE, force=True)
+        weights.write_bytes(weights.read_bytes()[:-100])
+        back = await refusal(client, rollback=True)
+        forward = await refusal(client, contender="copy", force=True)
+
+    assert "copy is not whole" in back
+    assert "copy is not whole" in forward
+    assert model_of(game) == STYLE
 
 
 async def test_force_promotes_all_the_same_and_says_so_later(

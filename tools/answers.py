@@ -201,6 +201,7 @@ class VoteAnswer(Answer):
     open: bool
     comparison: ComparisonAnswer | None = Field(description="with names, measures and standing, once voting has ended")
     next: str = Field(description="what to do now")
+    warning: str | None = Field(default=None, description="why the page was not written")
 
 
 class SetupAnswer(Answer):

@@ -28,9 +28,11 @@ from dgx_pixels.tools.comparison_job import comparison_job
 from dgx_pixels.tools.comparison_reference import asset_pictures, style_of_assets, style_of_folder
 from dgx_pixels.tools.comparison_request import MOST_SEEDS, asked_contenders, comparison_request
 from dgx_pixels.tools.job_calls import check_wait, run_job
+from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.project_defaults import palette_or_default, settings_of, size_or_default
 from dgx_pixels.tools.prompt_sets import asked_prompts, prompt_sets
 from dgx_pixels.tools.reading import ReadError, asked_palette
+from dgx_pixels.tools.resuming import check_alone, resumed
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_request import RequestError, read_category, read_profile
 
@@ -49,14 +51,14 @@ VIEWER = "ui://dgx-pixels/comparison"
     meta={"ui": {"resourceUri": VIEWER}},
 )
 async def compare_models(
+    ctx: Context,
     contenders: Annotated[
-        list[str],
+        list[str] | None,
         Field(
             description="2 to 4, each a base model with LoRAs as 'base+lora:weight': ['tiny-sdxl', 'tiny-sdxl+mine:0.8']. "
             "A base without LoRAs is added if there is none."
         ),
-    ],
-    ctx: Context,
+    ] = None,
     prompts: Annotated[list[str] | None, Field(description="1 to 20 prompts; or give prompt_set.")] = None,
     prompt_set: Annotated[
         str | None, Field(description="A set of ours.", json_schema_extra={"enum": [*prompt_sets(), None]})
@@ -79,6 +81,9 @@ async def compare_models(
         Field(description="Sprites to measure likeness to: 'project', a folder, or asset ids split by commas."),
     ] = None,
     blind: Annotated[bool, Field(description="Tell who drew what only after the vote; other votes don't count later.")] = True,
+    resume: Annotated[
+        str | None, Field(description="job_id of a failed or cancelled comparison whose rest shall be drawn; alone.")
+    ] = None,
     wait_s: WaitArgument = 45,
     key: KeyArgument = None,
     project: ProjectArgument = None,
@@ -92,20 +97,23 @@ async def compare_models(
     bevy = project_of(services, project)
     check_wait(wait_s)
     try:
+        if resume is not None:
+            check_alone(resume, [contenders, prompts, prompt_set, seed, size, colors, palette, steps, guidance, reference, key])
+            return await resumed(services, "comparison", resume, wait_s, ctx)
         settings = await asyncio.to_thread(settings_of, bevy)
         palette = palette_or_default(palette, settings)
         locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
         chosen = read_profile(profile)
-        named, note = await asyncio.to_thread(asked_contenders, services.catalogue, contenders, chosen)
+        named, note = await asyncio.to_thread(asked_contenders, services.catalogue, contenders or (), chosen)
         request = comparison_request(
-            named, note, asked_prompts(prompts, prompt_set, read_category(category)), settings,
+            services.catalogue, named, note, asked_prompts(prompts, prompt_set, read_category(category)), settings,
             size=size_or_default(size, settings, named[0].base.sizes), colors=colors, palette=locked, transparent=transparent,
             negative_prompt=negative_prompt, seeds=seeds, seed=seed, profile=chosen, steps=steps, guidance=guidance,
             reference=await _reference(services, bevy, reference), blind=blind,
         )  # fmt: skip
         for base in {contender.base.id: contender.base for contender in named}.values():
             await asyncio.to_thread(check_weights, base)
-    except (RequestError, PaletteError, ModelError, ReadError, LibraryError) as error:
+    except (RequestError, PaletteError, ModelError, ReadError, LibraryError, JobFailedError) as error:
         raise ToolError(str(error)) from error
 
     async def work(report: Report) -> JobResult:

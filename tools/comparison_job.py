@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from dgx_pixels.library.comparison_records import NewCell
+from dgx_pixels.library.comparison_records import ADDED, NewCell
 from dgx_pixels.library.comparison_report import told
+from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.models.gpu import Priority
+from dgx_pixels.models.render import SpoiltError
 from dgx_pixels.pixels.measures import measure
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.comparison_page import write_page
@@ -23,10 +26,15 @@ from dgx_pixels.tools.jobs import CURRENT_JOB, JobFailedError
 from dgx_pixels.tools.sprite_job import JOB_ERRORS, draw_variant
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.library.comparison_records import Comparison
+    from dgx_pixels.models.contender import Contender
     from dgx_pixels.tools.jobs import Report
     from dgx_pixels.tools.services import Services
+
+logger = logging.getLogger(__name__)
 
 
 async def comparison_job(
@@ -43,37 +51,58 @@ async def comparison_job(
             base=request.base, note=request.note, request=request.model_dump_json(),
         )  # fmt: skip
         await _draw(services, ComparisonRequest.model_validate_json(first), await kept.get(comparison_id), report)
-        await kept.end_if_voted(comparison_id)
-        await write_page(services, comparison_id)
+        await _show(services, comparison_id)
         return JobResult(comparison=await told(kept, comparison_id))
     except ValidationError as error:
         raise JobFailedError("Another version of dgx-pixels had begun this comparison: ask for a new one.") from error
     except JOB_ERRORS as error:
-        raise JobFailedError(f"{error} Rounds that were drawn before can be voted on: call get_job.") from error
+        raise JobFailedError(str(error)) from error
 
 
 async def _draw(services: Services, request: ComparisonRequest, found: Comparison, report: Report) -> None:
-    """Draw the missing cells of all rounds.
+    """Draw the missing cells of all rounds; a round with a picture that does not come out is left out.
 
     Inside a round by chance, not by label, and told as rounds, without steps or previews: how long a picture takes would say
-    who draws it.
+    who draws it. Once voting has ended nothing more is drawn: nobody could vote on it. Raises one of JOB_ERRORS; the last one's
+    if no round came out.
     """
+    kept, spoilt = services.library.comparisons, None
     cells = len(found.rounds) * len(found.contenders)
     done = sum(len(r.cells) for r in found.rounds)
     report(done, cells, "waiting for the GPU thread and the model")
-    for r in found.rounds:
+    for r in (r for r in found.rounds if not r.complete):
+        if (await kept.get(found.id)).revealed:
+            return
         missing = [place for place in r.places if place not in r.cells]
-        for place in secrets.SystemRandom().sample(missing, len(missing)):
-            await services.library.comparisons.add_cell(found.id, await _cell(services, request, r.number, place))
-            await services.library.jobs.progressed(found.id)
-            done += 1
-            report(done, cells, f"drawing round {r.number} of {len(found.rounds)}")
+        try:
+            for i, place in enumerate(secrets.SystemRandom().sample(missing, len(missing)), start=1):
+                await kept.add_cell(found.id, await _cell(services, request, r.number, place))
+                await services.library.jobs.progressed(found.id)
+                report(done + i, cells, f"drawing round {r.number} of {len(found.rounds)}")
+        except SpoiltError as error:
+            spoilt = error
+            why = f"Round {r.number} was left out: one of its pictures came out black or broken."
+            await kept.leave_out(found.id, r.number, why)
+        done += len(missing)
+        await _show(services, found.id)
+    if spoilt is not None and not (await kept.get(found.id)).rounds:
+        raise spoilt
+
+
+async def _show(services: Services, comparison_id: str) -> None:
+    """Write the page as far as there is something to show; a comparison does not end for want of it."""
+    if (await services.library.comparisons.get(comparison_id)).complete:
+        try:
+            await write_page(services, comparison_id)
+        except LibraryError as error:
+            logger.warning("%s", error)
 
 
 async def _cell(services: Services, request: ComparisonRequest, round_number: int, place: int) -> NewCell:
     """One contender's picture: what generate_sprite draws and keeps for the same request."""
     asked = request.cell(round_number, place)
     contender = await asyncio.to_thread(parse_contender, services.catalogue, asked.model)
+    own = await asyncio.to_thread(parse_contender, services.catalogue, request.contenders[place])
     drawn = await draw_variant(services, asked, contender, None, 0, None, Priority.BATCH)
 
     def finished() -> NewCell:
@@ -83,8 +112,14 @@ async def _cell(services: Services, request: ComparisonRequest, round_number: in
         )  # fmt: skip
         return NewCell(
             round_number, place, with_recipe(drawn.sprite, drawn.recipe)[0],
-            json.dumps(drawn.render.weights_sha256, sort_keys=True), drawn.render.seconds, drawn.render.peak_bytes,
+            _weights(drawn.render.weights_sha256, own, contender), drawn.render.seconds, drawn.render.peak_bytes,
             asdict(measured),
         )  # fmt: skip
 
     return await asyncio.to_thread(finished)
+
+
+def _weights(files: Mapping[str, str], own: Contender, drawn: Contender) -> str:
+    """The files that drew, as comparisons keep them: those that a profile added are told from the contender's own."""
+    added = {lora.id for lora, _ in drawn.loras} - {lora.id for lora, _ in own.loras}
+    return json.dumps({ADDED * (name in added) + name: digest for name, digest in files.items()}, sort_keys=True)

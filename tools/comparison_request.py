@@ -47,6 +47,7 @@ class ComparisonRequest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     contenders: tuple[str, ...]
+    """As named; the requests' models have what the profile adds."""
     base: int | None
     """Which of them is the base model without LoRAs."""
     prompts: tuple[AskedPrompt, ...]
@@ -76,7 +77,9 @@ def is_base(contender: Contender) -> bool:
 
 
 def asked_contenders(catalogue: Catalogue, texts: Sequence[str], profile: Profile) -> tuple[tuple[Contender, ...], str]:
-    """The contenders, with a base model without LoRAs among them unless four are full; and what to know of that.
+    """The contenders as named, with a base model without LoRAs among them unless four are full; and what to know of that.
+
+    What a profile adds to them is not in their names, as it is not in a project's default: that draws drafts, too.
 
     Raises RequestError for fewer than 2, more than 4 or the same twice, and ModelError for what `parse_contender` does.
     """
@@ -85,25 +88,27 @@ def asked_contenders(catalogue: Catalogue, texts: Sequence[str], profile: Profil
             f"There are {len(texts)} contenders, but 2 to {len(LABELS)} can be compared: name them as in "
             "['tiny-sdxl', 'tiny-sdxl+my-lora:0.8']."
         )
-    found = [for_profile(catalogue, parse_contender(catalogue, text), profile) for text in texts]
-    for i, contender in enumerate(found):
-        if contender in found[:i]:
+    found = [parse_contender(catalogue, text) for text in texts]
+    drawing = [for_profile(catalogue, contender, profile) for contender in found]
+    for i, contender in enumerate(drawing):
+        if contender in drawing[:i]:
             raise RequestError(f"The contender {contender} is there twice: a comparison needs different ones.")
     if any(is_base(contender) for contender in found):
         return tuple(found), ""
     if len(found) == len(LABELS):
         return tuple(found), _NO_BASE
-    return (*found, for_profile(catalogue, Contender(found[0].base), profile)), _BASE_ADDED
+    return (*found, Contender(found[0].base)), _BASE_ADDED
 
 
 def comparison_request(
-    contenders: Sequence[Contender], note: str, prompts: Sequence[Prompt], settings: ProjectSettings, *, size: int | str,
-    colors: int | None, palette: Palette | None, transparent: bool | None, negative_prompt: str, seeds: int, seed: int | None,
-    profile: Profile, steps: int | None, guidance: float | None, reference: Style | None, blind: bool,
+    catalogue: Catalogue, contenders: Sequence[Contender], note: str, prompts: Sequence[Prompt], settings: ProjectSettings, *,
+    size: int | str, colors: int | None, palette: Palette | None, transparent: bool | None, negative_prompt: str, seeds: int,
+    seed: int | None, profile: Profile, steps: int | None, guidance: float | None, reference: Style | None, blind: bool,
 ) -> ComparisonRequest:  # fmt: skip
     """Check and complete the arguments. Raises RequestError or ModelError with one sentence for the caller."""
     if not 1 <= seeds <= MOST_SEEDS:
         raise RequestError(f"seeds is {seeds}, but each prompt can be drawn with 1 to {MOST_SEEDS}.")
+    drawing = [for_profile(catalogue, contender, profile) for contender in contenders]
     first = seed if seed is not None else secrets.randbelow(2**31)
 
     def requested(prompt: Prompt, contender: Contender) -> SpriteRequest:
@@ -117,7 +122,7 @@ def comparison_request(
     return ComparisonRequest(
         contenders=tuple(map(str, contenders)), base=next((i for i, c in enumerate(contenders) if is_base(c)), None),
         prompts=tuple(
-            AskedPrompt(prompt=p.text, category=p.category, requests=tuple(requested(p, c) for c in contenders)) for p in prompts
+            AskedPrompt(prompt=p.text, category=p.category, requests=tuple(requested(p, c) for c in drawing)) for p in prompts
         ),
         seeds=tuple(first + i for i in range(seeds)), blind=blind, reference=reference, note=note,
     )  # fmt: skip

@@ -14,14 +14,12 @@ from fastmcp.utilities.types import Image
 from mcp_types import ResourceLink, TextContent
 
 from dgx_pixels.library.comparison_pictures import sheet
-from dgx_pixels.library.comparison_report import told
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.pixels.edit import sprite_of
 from dgx_pixels.pixels.preview import contact_sheet, preview_png, render_png
 from dgx_pixels.pixels.sprite import decode_png
 from dgx_pixels.pixels.tile_map import TileMap, draw_map
 from dgx_pixels.pixels.tile_paint import tiles_of
-from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.details import read_details
 from dgx_pixels.tools.training_shown import line_of, sheet_of
 
@@ -44,7 +42,6 @@ _MAP_SIDE = 768
 
 async def shown(services: Services, answer: JobAnswer) -> ToolResult:
     """The tool result for a job's state; with a preview image, and resource links once it is done."""
-    answer = await _with_comparison(services, answer)
     content: list[ContentBlock] = [TextContent(type="text", text=_line(answer))]
     under_way = services.jobs.preview(answer.job_id)
     if under_way is not None:
@@ -59,16 +56,6 @@ async def shown(services: Services, answer: JobAnswer) -> ToolResult:
             for a in answer.result.assets
         )
     return ToolResult(content=content, structured_content=answer.model_dump(mode="json"))
-
-
-async def _with_comparison(services: Services, answer: JobAnswer) -> JobAnswer:
-    """The answer with the job's comparison as it stands now, however far it is drawn; as it is for other jobs."""
-    if await services.library.comparisons.find(answer.job_id) is None:
-        return answer
-    comparison = await told(services.library.comparisons, answer.job_id)
-    if not comparison.rounds and answer.result is None:
-        return answer
-    return answer.model_copy(update={"result": JobResult(comparison=comparison), "next": comparison.next})
 
 
 async def _preview(services: Services, answer: JobAnswer) -> bytes:

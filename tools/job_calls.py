@@ -11,6 +11,7 @@ from fastmcp.exceptions import ToolError
 
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.tools.content import shown
+from dgx_pixels.tools.job_states import why_ended
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.services import ASKED, call_id
 
@@ -61,8 +62,9 @@ async def run_job(
     except LibraryError as error:
         raise ToolError(str(error)) from error
     if answer.status in ("failed", "cancelled"):
-        before = "" if new else f" Its key {key!r} stands for this job {job_id} from now on: give another to try again."
-        raise ToolError((answer.error or "The job was cancelled before it was done.") + before)
+        goes_on = new or kind == "comparison"  # by that same key
+        before = "" if goes_on else f" Its key {key!r} stands for this job {job_id} from now on: give another to try again."
+        raise ToolError(why_ended(answer, kind) + before)
     return await shown(services, answer)
 
 

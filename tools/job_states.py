@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dgx_pixels.library.comparison_report import brief, told
 from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
 from dgx_pixels.tools.next_step import after
 
 if TYPE_CHECKING:
+    from dgx_pixels.library.comparisons import Comparisons
     from dgx_pixels.library.records import JobRecord
     from dgx_pixels.tools.flight import Flight
 
@@ -22,7 +24,8 @@ def answer_of(job: JobRecord, flight: Flight | None, *, worked_on: bool) -> JobA
     if job.status == "cancelled":
         return JobAnswer(job_id=job.id, status="cancelled", progress=progress, next=_after_cancel(job))
     if job.status == "failed":
-        return JobAnswer(job_id=job.id, status="failed", progress=progress, error=job.error, next="Mend the cause and ask again.")
+        on = after_break(job.id) if job.kind == "comparison" else "Mend the cause and ask again."
+        return JobAnswer(job_id=job.id, status="failed", progress=progress, error=job.error, next=on)
     if job.status == "paused":
         on = f"Call train_lora with resume={job.id!r} to go on, or cancel_job to end it."
         return JobAnswer(job_id=job.id, status="paused", progress=progress, next=on)
@@ -42,7 +45,33 @@ def answer_of(job: JobRecord, flight: Flight | None, *, worked_on: bool) -> JobA
     )
 
 
+async def with_comparison(comparisons: Comparisons, answer: JobAnswer) -> JobAnswer:
+    """The answer with its comparison as it stands now, however far it is drawn; the job's result is as old as the job's end."""
+    if await comparisons.find(answer.job_id) is None:
+        return answer
+    comparison = brief(await told(comparisons, answer.job_id))
+    if not comparison.rounds and answer.result is None:
+        return answer
+    return answer.model_copy(update={"result": JobResult(comparison=comparison), "next": comparison.next})
+
+
+def why_ended(answer: JobAnswer, kind: str) -> str:
+    """Why a job of this kind failed or was cancelled, and what there is to do if parts of it are kept."""
+    why = answer.error or f"The job {answer.job_id} was cancelled before it was done."
+    return f"{why} {after_break(answer.job_id)}" if kind == "comparison" else why
+
+
+def after_break(comparison_id: str) -> str:
+    """What to do with a comparison that was cancelled or failed."""
+    return (
+        f"What is drawn is kept: get_job(job_id={comparison_id!r}) shows it, and compare_models(resume={comparison_id!r}) draws "
+        "the rest, if it can be drawn."
+    )
+
+
 def _after_cancel(job: JobRecord) -> str:
+    if job.kind == "comparison":
+        return after_break(job.id)
     if job.kind != "training":
         return "Ask again if it is still wanted."
     return (

@@ -19,7 +19,7 @@ from dgx_pixels.library.records import JobRecord
 from dgx_pixels.models.gpu import Priority
 from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
 from dgx_pixels.tools.flight import REPORT_EVERY_S, Flight, OnProgress, watch
-from dgx_pixels.tools.job_states import answer_of
+from dgx_pixels.tools.job_states import answer_of, with_comparison
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 _MOST_ATTEMPTS = 3
 """How often a job is begun without getting further. One that ends the process each time must not do so for ever; a machine that
 went down in the middle of one, and in the middle of the next try, was no fault of it."""
+_KEPT_PIECEMEAL = ("comparison",)
+"""Kinds that go on where they broke off, whatever broke them off."""
 CURRENT_JOB: ContextVar[str] = ContextVar("the job that this task works for", default="")
 _INNER_FAILURE = "Something went wrong inside DGX-Pixels; its log has the details. Ask again, or try other settings."
 _PRIORITIES = {"batch": Priority.BATCH, "comparison": Priority.BATCH, "training": Priority.TRAINING}
@@ -168,7 +170,8 @@ class JobRunner:
     async def join(self, job_id: str, kind: str, work: Work, request: str | None = None) -> bool:
         """Whether a job of this id can be waited for: in flight, ended, or left and now taken over.
 
-        One that was cancelled, as a server does with its callers' when it ends, begins anew with `work`, which does `request`.
+        One that was cancelled, as a server does with its callers' when it ends, begins anew with `work`, which does `request`;
+        so does a failed one that keeps all it has made.
         Raises JobFailedError for a job of another kind.
         """
         job = None if job_id in self._flights else await self._library.jobs.find(job_id)
@@ -178,7 +181,8 @@ class JobRunner:
             return False
         if job.kind != kind:
             raise JobFailedError(f"The call {job_id} has asked for another kind of work before: give each call an id of its own.")
-        if job.status == "cancelled" and await self._library.jobs.take(job, request) and job_id not in self._flights:
+        anew = job.status == "cancelled" or (job.status == "failed" and kind in _KEPT_PIECEMEAL)
+        if anew and await self._library.jobs.take(job, request) and job_id not in self._flights:
             self._start(job_id, None, work)
         return True
 
@@ -269,7 +273,8 @@ class JobRunner:
         while flight is None and self._library.jobs.is_worked_on(job) and time.monotonic() < deadline:  # by another process
             await asyncio.sleep(REPORT_EVERY_S)
             job = await self._library.jobs.get(job_id)
-        return answer_of(job, self._flights.get(job.id), worked_on=self._library.jobs.is_worked_on(job))
+        answer = answer_of(job, self._flights.get(job.id), worked_on=self._library.jobs.is_worked_on(job))
+        return await with_comparison(self._library.comparisons, answer) if job.kind == "comparison" else answer
 
     async def close(self) -> None:
         """End what is in flight and wait for it.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from dgx_pixels.bevy.project_settings import settings_file
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.ranking import FEWEST_VOTES, Tally, judge
-from dgx_pixels.models.catalogue import ModelError
+from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.tools.answers_promotion import EvidenceAnswer, PromotionAnswer, told
 from dgx_pixels.tools.project_defaults import settings_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.bevy.project_settings import ProjectSettings
+    from dgx_pixels.models.contender import Contender
     from dgx_pixels.tools.services import Services
 
 _ENOUGH: Final = ("better", "good", "production")
@@ -46,14 +48,16 @@ async def promote(services: Services, project: BevyProject, text: str, *, force:
     ModelError for one that cannot draw; PublishError and LibraryError if the disk refuses, and then nothing has changed.
     """
     settings = await asyncio.to_thread(settings_of, project)
-    wanted = str(await asyncio.to_thread(parse_contender, services.catalogue, text))
+    contender = await asyncio.to_thread(_able, services, text)
+    wanted = str(contender)
     against = await _drawing(services, settings)
     if wanted == against:
         if settings.model is not None:
             return await _told(services, project, settings, "It was the default already: nothing has changed.")
         votes = Tally()  # it draws already, since nothing else is set: to say so needs no evidence
     else:
-        votes = await services.library.comparisons.tally(str(project.root), wanted, against)
+        now = await asyncio.to_thread(_files, services, wanted, against)
+        votes = await services.library.comparisons.tally(str(project.root), wanted, against, now)
         if not force:
             _refuse_unproven(wanted, against, votes)
     proven = judge(votes).verdict in _ENOUGH or wanted == against
@@ -82,7 +86,7 @@ async def roll_back(services: Services, project: BevyProject, *, force: bool) ->
             f"take the promotion back all the same (force=true), which sets {last.before or 'none'}."
         )
     if last.before is not None:
-        await asyncio.to_thread(parse_contender, services.catalogue, last.before)
+        await asyncio.to_thread(_able, services, last.before)
     new = settings.model_copy(update={"model": last.before})
     await _change(services, project, settings, new, partial(services.library.promotions.undo, last))
     answer = await _told(services, project, new, f"It was the default before {last.contender}.")
@@ -94,7 +98,7 @@ def _refuse_unproven(wanted: str, against: str, votes: Tally) -> None:
     if found.verdict in _ENOUGH:
         return
     why = {
-        "too few votes": f"at least {FEWEST_VOTES} decided votes of ended comparisons are needed",
+        "too few votes": f"at least {FEWEST_VOTES} decided votes of ended comparisons of these very files are needed",
         "undecided": "that may be chance",
         "worse": "below 40 % is worse",
         "no clear difference": "more than 60 % is better",
@@ -125,6 +129,29 @@ def _evidence(against: str, votes: Tally) -> EvidenceAnswer:
         against=against, wins=votes.wins, losses=votes.losses, ties=votes.ties, neither=votes.neither,
         win_rate=found.win_rate, low=found.low, high=found.high, verdict=found.verdict,
     )  # fmt: skip
+
+
+def _able(services: Services, text: str) -> Contender:
+    """The contender of this name, whose base model can draw. Raises ModelError."""
+    contender = parse_contender(services.catalogue, text)
+    check_weights(contender.base)
+    return contender
+
+
+def _files(services: Services, *texts: str) -> dict[str, str]:
+    """The files of contenders as they are now, as comparisons keep them: votes on others are no evidence.
+
+    One that cannot be read draws no more, and is left out. Raises ModelError if a file cannot be read.
+    """
+    found = {}
+    for text in texts:
+        try:
+            found[text] = json.dumps(parse_contender(services.catalogue, text).weights_sha256(), sort_keys=True)
+        except ModelError:  # the present default: its file is gone, and its votes stay what they were
+            continue
+        except OSError as error:
+            raise ModelError(f"A file of {text} cannot be read ({error}): check it and its permissions.") from error
+    return found
 
 
 async def _drawing(services: Services, settings: ProjectSettings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 from fastmcp.exceptions import ToolError
@@ -11,7 +12,7 @@ from mcp_types import ContentBlock, TextContent, ToolAnnotations
 from pydantic import Field
 
 from dgx_pixels.library.comparison_pictures import sheet
-from dgx_pixels.library.comparison_report import told
+from dgx_pixels.library.comparison_report import brief, told
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.tools.answers import VoteAnswer, schema_of
 from dgx_pixels.tools.comparison_page import write_page
@@ -46,23 +47,33 @@ async def record_vote(
             await kept.vote(comparison_id, round, winner.strip(), note)
         if reveal:
             await kept.reveal(comparison_id)
-        await write_page(services, comparison_id)
-        found = await told(kept, comparison_id)
+        warning = await _page(services, comparison_id)
+        found = brief(await told(kept, comparison_id))
         answer = VoteAnswer(
             comparison_id=comparison_id, left=sum(r.vote is None for r in found.rounds) if found.open else 0, open=found.open,
-            comparison=None if found.open else found, next=found.next,
+            comparison=None if found.open else found, next=found.next, warning=warning,
         )  # fmt: skip
         content: list[ContentBlock] = [TextContent(type="text", text=_line(answer))]
-        if answer.comparison is not None and answer.comparison.rounds:
-            content.append(Image(data=await sheet(kept, comparison_id), format="png").to_image_content())
     except LibraryError as error:
         raise ToolError(str(error)) from error
+    if answer.comparison is not None and answer.comparison.rounds:
+        with contextlib.suppress(LibraryError, ValueError):  # a picture is damaged: the vote stands all the same
+            content.append(Image(data=await sheet(kept, comparison_id), format="png").to_image_content())
     return ToolResult(content=content, structured_content=answer.model_dump(mode="json"))
+
+
+async def _page(services: Services, comparison_id: str) -> str | None:
+    """Write the page; answers with why it could not be: the vote stands all the same."""
+    try:
+        await write_page(services, comparison_id)
+    except LibraryError as error:
+        return f"What was asked is kept all the same. {error}"
+    return None
 
 
 def _line(answer: VoteAnswer) -> str:
     standing = answer.comparison.standing if answer.comparison is not None else None
     if standing is None:
-        return f"Kept; {answer.left} rounds are left. {answer.next}"
-    said = " ".join(pair.says for pair in standing.pairs)
-    return f"Voting has ended: {standing.votes} votes, {standing.ties} ties, {standing.neither} neither. {said} {answer.next}"
+        return " ".join(filter(None, (f"Kept; {answer.left} rounds are left.", answer.warning, answer.next)))
+    ended = f"Voting has ended: {standing.votes} votes, {standing.ties} ties, {standing.neither} neither."
+    return " ".join(filter(None, (ended, *(pair.says for pair in standing.pairs), answer.warning, answer.next)))

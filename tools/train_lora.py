@@ -17,16 +17,15 @@ from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.models.lora_spec import OptimizerName, Preset
 from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
 from dgx_pixels.tools.arguments import KeyArgument, ProjectArgument, WaitArgument, bounds
-from dgx_pixels.tools.content import shown
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.project_defaults import settings_of
+from dgx_pixels.tools.resuming import check_alone, resumed
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_request import RequestError
 from dgx_pixels.tools.training_job import training_job
 from dgx_pixels.tools.training_queue import KIND
 from dgx_pixels.tools.training_request import Value, training_request
-from dgx_pixels.tools.unfinished import works
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
@@ -91,8 +90,8 @@ async def train_lora(
     chosen = {k: v for k, v in chosen.items() if v is not None}
     try:
         if resume is not None:
-            _check_alone(resume, [source, name, base, grid, key, sample_prompts, *chosen, *(settings or ())])
-            return await _resumed(services, resume, wait_s, ctx)
+            check_alone(resume, [source, name, base, grid, key, sample_prompts, *chosen, *(settings or ())])
+            return await resumed(services, KIND, resume, wait_s, ctx)
         found = await asyncio.to_thread(_base, services, bevy, base)
         request = training_request(
             source=source, name=name, base=found.id, preset=preset, settings=(settings or {}) | chosen, trigger=trigger,
@@ -109,11 +108,6 @@ async def train_lora(
     )
 
 
-def _check_alone(resume: str, others: list[object]) -> None:
-    if any(other is not None for other in others):
-        raise RequestError(f"resume={resume!r} goes on with a training as it was begun: leave out the other arguments.")
-
-
 def _base(services: Services, project: BevyProject | None, asked: str | None) -> BaseModel:
     """The base model to train on: the one that is asked for, the project's, or the default; its weights are there."""
     if asked is not None and "+" in asked:
@@ -122,16 +116,3 @@ def _base(services: Services, project: BevyProject | None, asked: str | None) ->
     base = parse_contender(services.catalogue, wanted).base
     check_weights(base)
     return base
-
-
-async def _resumed(services: Services, job_id: str, wait_s: float, ctx: Context) -> ToolResult:
-    """Go on with a training and wait for it. Raises RequestError, JobFailedError, LibraryError and ToolError."""
-    job = await services.library.jobs.get(job_id)
-    if job.kind != KIND:
-        raise RequestError(f"The job {job_id} is a {job.kind} job, no training: give the job_id that train_lora answered with.")
-    if job.status != "done" and not services.library.jobs.is_worked_on(job):
-        await services.jobs.resume(job_id, works(services)[KIND](job))
-    answer = await services.jobs.wait(job_id, wait_s, ctx.report_progress)
-    if answer.status in ("failed", "cancelled"):
-        raise ToolError(answer.error or "The training was cancelled before it was done.")
-    return await shown(services, answer)
