@@ -91,7 +91,11 @@ async def train_lora(
     chosen = {k: v for k, v in chosen.items() if v is not None}
     try:
         if resume is not None:
-            _check_alone(resume, [source, name, base, grid, key, sample_prompts, *chosen, *(settings or ())])
+            given = [
+                source, name, base, grid, key, sample_prompts, preset != "base", trigger, licence, seed, dry_run, overwrite,
+                *chosen, *(settings or ()),
+            ]  # fmt: skip
+            _check_alone(resume, given)
             return await _resumed(services, resume, wait_s, ctx)
         found = await asyncio.to_thread(_base, services, bevy, base)
         request = training_request(
@@ -110,7 +114,8 @@ async def train_lora(
 
 
 def _check_alone(resume: str, others: list[object]) -> None:
-    if any(other is not None for other in others):
+    """Raise RequestError if another argument is given; those left out are None, "", 0 or False."""
+    if any(other or other == [] for other in others):
         raise RequestError(f"resume={resume!r} goes on with a training as it was begun: leave out the other arguments.")
 
 
