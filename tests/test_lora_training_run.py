@@ -148,12 +148,13 @@ def test_a_drawing_waits_neither_for_the_model_to_load_nor_for_a_checkpoint(
 ) -> None:
     """Loaded while a drawing has the GPU; as a checkpoint is measured, the GPU can be had before each of its pictures."""
     order = training.spec(tmp_path, steps=2, warmup=0)
-    turn, free = Turn(tmp_path), threading.Event()
+    turn, free, in_time = Turn(tmp_path), threading.Event(), threading.Event()
     wire, had = io.StringIO(), 0
 
     def draw() -> None:
         with turn.for_drawing():
-            free.wait(60)
+            if free.wait(60):
+                in_time.set()
 
     drawer = threading.Thread(target=draw)
     drawer.start()
@@ -178,6 +179,7 @@ def test_a_drawing_waits_neither_for_the_model_to_load_nor_for_a_checkpoint(
     monkeypatch.setattr(Turn, "for_steps", counted)
     run(order, Events(wire), lambda: False)
     drawer.join()
+    assert in_time.is_set(), "the model was not loaded while somebody drew"
     assert had == 6, "one for each of the dataset's pictures, in the checkpoint at the end"
 
 

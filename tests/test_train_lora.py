@@ -132,6 +132,8 @@ async def test_a_bad_picture_or_caption_costs_no_other(trainer: Client[Any], tmp
     assert dataset["images"] == 39
     assert [skipped["file"] for skipped in dataset["skipped"]] == [files[7].name]
     assert any(f"The caption {files[3].stem}.txt has 5,199 characters" in warning for warning in dataset["warnings"])
+    assert any("save or download it again." in warning for warning in dataset["warnings"])
+    assert not any(".." in warning for warning in dataset["warnings"])
 
 
 async def test_a_base_model_that_is_gone_when_its_turn_comes_is_named(

@@ -21,6 +21,7 @@ from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.jobs import JobPausedError, JobReport, JobRunner
 from dgx_pixels.tools.training_child import Event, train
+from dgx_pixels.tools.training_job import _progress
 from dgx_pixels.tools.training_queue import training_turn
 from dgx_pixels.tools.training_samples import Samples
 from dgx_pixels.tools.training_time import expected
@@ -167,3 +168,9 @@ async def test_the_newest_sample_of_each_prompt_is_shown(tmp_path: Path) -> None
         await samples.add({"file": str(file), "step": step, "prompt": f"thing {number}", "seed": 42 + number}, "job")
     assert [(answer.seed, answer.version) for answer in await samples.last()] == [(42, 1), (43, 2)]
     await library.close()
+
+
+def test_progress_tells_loss_speed_time_and_memory() -> None:
+    """In one line."""
+    event = {"step": 3, "total": 8, "steps_per_s": 1.5, "left_s": 65.0, "memory_bytes": 12_340_000_000}
+    assert _progress(event, 0.125) == "step 3/8, loss 0.1250, 1.5 steps/s, 1 min 05 s left, 12.3 GB of memory"
