@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -200,8 +201,8 @@ def test_it_waits_for_the_training_of_another_run_to_end(tmp_path: Path) -> None
     asked.to_end = True
     order = spec(tmp_path)
     order.folder.mkdir()
-    with FileLock(order.turn_folder / "trainer.lock"):
-        assert lora_child._alone(order, Events(wire), asked) == 0
+    with FileLock(order.turn_folder / "trainer.lock"), ThreadPoolExecutor(1) as elsewhere:
+        assert elsewhere.submit(lora_child._alone, order, Events(wire), asked).result() == 0
     assert [json.loads(line) for line in wire.getvalue().splitlines()] == [{"event": "paused", "step": 0}]
 
 
