@@ -50,7 +50,10 @@ def page(found: Sequence[Measured], preset: str, by: str) -> str:
         f"{first.learning_rate:g}.",
         "Then other things are drawn, by other seeds: " + ", ".join(ASKED) + ', as "trigger, a dragon", the same words for base '
         "model and LoRA. Shares are means over the sprites, with the interval that holds them in 95 of 100 resamples.",
-        "Styles, measures and margins (`lora_styles.py`) were committed before anything was measured.", "",
+        "The first measures and margins (`lora_styles.py`) were committed before anything was measured. The triggers were "
+        "changed after a first look, since the first one made the base model itself draw green; one measure was added after a "
+        "first look, and promises nothing. The preset's learning rate was set on these same subjects: 4e-3, then halved, since "
+        "shapes dissolved.", "",
         *[line for each in found for line in _style(each)],
         f"{by}", "",
     ])  # fmt: skip

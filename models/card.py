@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dgx_pixels.models.lora_disk import write_whole
+
 UNKNOWN_LICENCE = "unknown: see its page"
 
 
@@ -46,8 +48,8 @@ def read_card(model: Path, metadata: Mapping[str, str], page: Path | None) -> Ca
 
 
 def write_card(model: Path, card: Card) -> None:
-    """Write a model's note, in the form that `read_card` reads. Raises OSError."""
-    note_of(model).write_text(json.dumps({k: v for k, v in asdict(card).items() if v}, indent=2) + "\n")
+    """Write a model's note, in the form that `read_card` reads, whole or not at all. Raises OSError."""
+    write_whole(note_of(model), (json.dumps({k: v for k, v in asdict(card).items() if v}, indent=2) + "\n").encode())
 
 
 def _note(file: Path) -> dict[str, Any]:

@@ -145,7 +145,7 @@ class Shelf:
         oldest = next((base for base in self._loaded if base != keep), None)
         if oldest is None:
             return False
-        logger.warning("memory is short: %s leaves it", oldest.id)
+        logger.warning("memory is needed: %s leaves it", oldest.id)
         self._drop(oldest)
         return True
 

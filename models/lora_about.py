@@ -50,7 +50,7 @@ def metadata(about: About) -> dict[str, str]:
         "ss_sd_model_name": about.base.id, "ss_new_sd_model_hash": about.base_sha256,
         "ss_learning_rate": str(spec.learning_rate), "ss_unet_lr": str(spec.learning_rate),
         "ss_text_encoder_lr": str(spec.learning_rate if spec.text_encoders else None), "ss_optimizer": spec.optimizer,
-        "ss_lr_scheduler": spec.scheduler, "ss_lr_warmup_steps": str(spec.warmup), "ss_max_train_steps": str(spec.steps),
+        "ss_lr_scheduler": "cosine", "ss_lr_warmup_steps": str(spec.warmup), "ss_max_train_steps": str(spec.steps),
         "ss_steps": str(spec.steps), "ss_total_batch_size": str(spec.batch_size),
         "ss_gradient_accumulation_steps": str(spec.accumulation), "ss_min_snr_gamma": str(spec.min_snr),
         "ss_noise_offset": str(spec.noise_offset or None), "ss_caption_dropout_rate": str(spec.caption_dropout),
@@ -68,7 +68,7 @@ def metadata(about: About) -> dict[str, str]:
 
 
 _SETTINGS = (
-    "rank", "alpha", "dropout", "layers", "learning_rate", "optimizer", "scheduler", "warmup", "steps", "batch_size",
+    "rank", "alpha", "dropout", "layers", "learning_rate", "optimizer", "warmup", "steps", "batch_size",
     "accumulation", "min_snr", "noise_offset", "caption_dropout", "ema", "text_encoders", "seed",
 )  # fmt: skip
 

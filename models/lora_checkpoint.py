@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,15 @@ class Snapshot:
     facts: dict[str, Any]
 
 
-def take_snapshot(training: Training, about: About) -> Snapshot:
-    """Copy all that is needed to go on from here, and measure how good it is. Uses the device."""
+def take_snapshot(training: Training, about: About, breathe: Callable[[], None] = lambda: None) -> Snapshot:
+    """Copy all that is needed to go on from here, and measure how good it is.
+
+    Uses the device for as long as some steps; `breathe` is called before each picture that it measures.
+    """
     tensors, facts = training.state()
     facts |= {
         "training": same_training(about.spec), "dataset": about.dataset.sha256, "base": dict(about.weights_sha256),
-        "error": training.measure(),
+        "error": training.measure(breathe),
     }  # fmt: skip
     return Snapshot(training.step, training.tensors(), tensors, facts)
 
@@ -60,6 +63,11 @@ def write_checkpoint(
     write_folder(own, files | {_FACTS: json.dumps(facts).encode()})
     _drop(folder, keep)
     return own / LORA
+
+
+def count(folder: Path) -> int:
+    """How many checkpoints there are."""
+    return len(_steps(folder))
 
 
 def newest(folder: Path, about: About) -> Snapshot | None:

@@ -4,7 +4,7 @@ Its stdout carries events and nothing else, see `lora_events`; its stderr is its
 a checkpoint after the running step, tells that it is paused, and ends with 0, as it does when it is done; it ends with 1 after it
 told why it failed, and is killed by an alarm if it has not ended in five minutes. On Linux it is asked to end when its parent
 dies, more exactly the thread of it that made this process: start it from a thread that stays. A second process on the same run
-waits until the first has ended, and goes on from there.
+waits until the first has ended, and goes on from there; one on another run of the same home waits, too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -66,9 +67,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _alone(spec: TrainingSpec, events: Events, asked: Asked) -> int:
-    """Train while no other process does so on this run."""
+    """Train while no other process does so on this run, nor on any run of this home: one that was cancelled may still end."""
+    run_lock, home_lock = FileLock(spec.folder / "run.lock"), FileLock(spec.turn_folder / "trainer.lock")
+    until: dict[str, Any] = {"poll_interval": _LOOK_EVERY_S, "cancel_check": lambda: asked.to_end}
     try:
-        with FileLock(spec.folder / "run.lock").acquire(poll_interval=_LOOK_EVERY_S, cancel_check=lambda: asked.to_end):
+        with run_lock.acquire(**until), home_lock.acquire(**until):
             from dgx_pixels.models.lora_run import PausedError, run  # here: the first seconds of torch must not miss a signal
 
             try:

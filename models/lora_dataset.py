@@ -11,7 +11,6 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Literal
 
@@ -94,9 +93,9 @@ def read_picture(dataset: Dataset, item: Item, multiple: int) -> NDArray[np.uint
 
 
 def batches(sizes: Sequence[tuple[int, int]], batch_size: int, seed: int, epoch: int) -> list[list[int]]:
-    """One epoch: the pictures' numbers in full batches of one size each, in an order that the seed and the epoch decide alone.
+    """One epoch: each picture's number once, in batches of one size each, in an order that seed and epoch decide alone.
 
-    The last batch of a size is filled with the first of its pictures, so that each batch has the same weight and shape.
+    The last batch of a size has what is left of it.
     """
     chance = random.Random(f"{seed} {epoch}")
     buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -105,8 +104,6 @@ def batches(sizes: Sequence[tuple[int, int]], batch_size: int, seed: int, epoch:
     made = []
     for _, bucket in sorted(buckets.items()):
         chance.shuffle(bucket)
-        full = -(-len(bucket) // batch_size) * batch_size
-        order = list(islice(cycle(bucket), full))
-        made += [order[i : i + batch_size] for i in range(0, full, batch_size)]
+        made += [bucket[i : i + batch_size] for i in range(0, len(bucket), batch_size)]
     chance.shuffle(made)
     return made

@@ -19,12 +19,12 @@ def write_whole(file: Path, data: bytes) -> None:
     """Write a file and see to it that it lasts; until then the one before stands. Raises OSError."""
     begun = file.with_name(f"{_BEGUN}{file.name}-{uuid.uuid4().hex}")
     try:
-        _write(begun, data)
+        write_synced(begun, data)
         begun.replace(file)
     except BaseException:
         begun.unlink(missing_ok=True)
         raise
-    _sync(file.parent)
+    sync(file.parent)
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -33,15 +33,15 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     try:
         begun.mkdir(parents=True)
         for name, data in files.items():
-            _write(begun / name, data)
-        _sync(begun)
+            write_synced(begun / name, data)
+        sync(begun)
         if folder.exists():
             shutil.rmtree(folder)
         begun.replace(folder)
     except BaseException:
         shutil.rmtree(begun, ignore_errors=True)
         raise
-    _sync(folder.parent)
+    sync(folder.parent)
 
 
 def sweep(folder: Path) -> None:
@@ -53,15 +53,15 @@ def sweep(folder: Path) -> None:
             begun.unlink(missing_ok=True)
 
 
-def check_room(folder: Path, needed: int) -> None:
-    """Raise SpecError if the disk of this folder has fewer bytes left."""
+def check_room(folder: Path, needed: int, *, begun: bool) -> None:
+    """Raise SpecError if the disk of this folder has fewer bytes left; settings of a training that has begun are settled."""
     from dgx_pixels.models.memory import in_words  # it brings torch, which the training process imports later
 
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise SpecError(
             f"The training needs {in_words(needed)} of disk for its checkpoints, and {folder} has {in_words(free)} left: "
-            "free some, or use a smaller rank or keep fewer checkpoints."
+            + ("free some." if begun else "free some, or use a smaller rank or keep fewer checkpoints.")
         )
 
 
@@ -70,16 +70,18 @@ def is_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
-def _write(file: Path, data: bytes) -> None:
+def write_synced(file: Path, data: bytes) -> None:
+    """Write a file in place, to the disk itself: for folders that are not at their own place yet. Raises OSError."""
     with file.open("wb") as f:
         f.write(data)
         f.flush()
         os.fsync(f.fileno())
 
 
-def _sync(folder: Path) -> None:
+def sync(path: Path) -> None:
+    """See to it that a file's contents, or a folder's names, last. Raises OSError."""
     if os.name == "posix":  # elsewhere a folder cannot be opened
-        handle = os.open(folder, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:

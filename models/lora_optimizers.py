@@ -44,7 +44,7 @@ def _adamw8bit(weights: list[nn.Parameter], rate: float, device: torch.device) -
 
 def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The state as tensors by `<number of the weight>.<name>`, and what else there is as JSON values."""
-    state = optimizer.state_dict()
+    state = Optimizer.state_dict(optimizer)  # torch's own, which is flat: that of bitsandbytes nests its quantized tensors
     tensors: dict[str, Tensor] = {}
     others: dict[str, Any] = {}
     for number, facts in state["state"].items():
@@ -56,7 +56,7 @@ def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, 
 
 def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """Go on from a state that `optimizer_state` gave."""
-    fresh = optimizer.state_dict()
+    fresh = Optimizer.state_dict(optimizer)
     state: dict[int, dict[str, Any]] = {}
     for key, value in (tensors | facts["state"]).items():
         number, _, name = key.partition(".")

@@ -10,12 +10,13 @@ from collections.abc import Callable
 import torch
 from diffusers import StableDiffusionXLPipeline
 
+from dgx_pixels.models.base_model import BaseModel
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.header import ModelError
 from dgx_pixels.models.loaded import Loaded
 from dgx_pixels.models.lora_about import About, metadata
 from dgx_pixels.models.lora_cache import Learnable, encode, keep, kept, key_of, text_of
-from dgx_pixels.models.lora_checkpoint import newest, take_snapshot, write_checkpoint
+from dgx_pixels.models.lora_checkpoint import count, newest, take_snapshot, write_checkpoint
 from dgx_pixels.models.lora_dataset import read_dataset
 from dgx_pixels.models.lora_disk import check_room, sweep
 from dgx_pixels.models.lora_events import Events
@@ -53,9 +54,7 @@ def run(spec: TrainingSpec, events: Events, stop: Callable[[], bool]) -> None:
     renderer = Renderer(spec.device, compiles=False)
     base = Catalogue(spec.models_folder, spec.hf_cache).get(spec.base)
     dataset = read_dataset(spec.dataset)
-    with turn.for_step():
-        loaded = renderer.shelf.get(base)
-    cap(renderer.device)
+    loaded = _load(renderer, base)
     velocity = loaded.pipeline.scheduler.config.prediction_type == "v_prediction"
     about = About(spec, base, loaded.weights_sha256, dataset, velocity)
     for folder in (spec.folder, spec.folder / "checkpoints", spec.folder / "samples"):
@@ -70,7 +69,7 @@ class _Run:
     def __init__(self, about: About, loaded: Loaded, turn: Turn, events: Events, stop: Callable[[], bool]) -> None:
         self._about, self._loaded, self._turn, self._events, self._stop = about, loaded, turn, events, stop
         self._spec, self._folder = about.spec, about.spec.folder / "checkpoints"
-        self._metadata = metadata(about)
+        self._metadata, self._device = metadata(about), loaded.pipeline.device
         self._kept: int | None = None
         """The step of the newest whole checkpoint; None before the first."""
 
@@ -81,7 +80,8 @@ class _Run:
         self._events.tell("resumed" if found is not None else "started", step=begun, total=spec.steps)
         learnable = self._learnable(begun)
         training = Training(self._loaded, learnable, spec)
-        check_room(spec.folder, sum(w.numel() * 4 for w in training.weights.values()) * _COPIES * (spec.keep + 2))
+        one = sum(w.numel() * 4 for w in training.weights.values()) * _COPIES
+        check_room(spec.folder, one * max(1, spec.keep + 2 - count(self._folder)), begun=found is not None)
         if found is not None:
             training.restore(found.weights, found.tensors, found.facts)
             self._kept = found.step
@@ -119,15 +119,15 @@ class _Run:
 
     def _steps(self, training: Training, metrics: Metrics, sampler: Sampler) -> None:
         spec, saved = self._spec, time.monotonic()
-        if training.step == 0:
-            self._samples(sampler, 0)
+        if self._is_shown(training.step):  # a round that was broken off is drawn to its end
+            self._samples(training, sampler)
         while training.step < spec.steps:
             if self._stop():
                 self._checkpoint(training)
                 raise PausedError(training.step)
             self._step(training, metrics)
-            if spec.sample_every and (training.step % spec.sample_every == 0 or training.step == spec.steps):
-                self._samples(sampler, training.step)
+            if self._is_shown(training.step):
+                self._samples(training, sampler)
             if training.step < spec.steps and time.monotonic() - saved >= spec.checkpoint_minutes * 60:
                 self._checkpoint(training)
                 saved = time.monotonic()
@@ -135,6 +135,7 @@ class _Run:
     def _step(self, training: Training, metrics: Metrics) -> None:
         started, rate = time.monotonic(), training.rate
         try:
+            cap(self._device)  # what others took since the step before is no longer ours to take
             with self._turn.for_steps() as breathe:
                 loss = training.learn(breathe)
         except LossError as error:
@@ -153,33 +154,49 @@ class _Run:
         left = (self._spec.steps - training.step) / metrics.steps_per_s
         self._events.tell(
             "step", step=training.step, total=self._spec.steps, loss=loss, steps_per_s=round(metrics.steps_per_s, 4),
-            left_s=round(left, 1), memory_bytes=memory_taken(self._loaded.pipeline.device),
+            left_s=round(left, 1), memory_bytes=memory_taken(self._device),
         )  # fmt: skip
 
-    def _samples(self, sampler: Sampler, step: int) -> None:
-        """Draw this step's samples; one that cannot be drawn costs no training."""
-        if not self._spec.sample_every:
-            return
-        for sample in sampler.wanted(step):
+    def _is_shown(self, step: int) -> bool:
+        every = self._spec.sample_every
+        return bool(every) and (step % every == 0 or step == self._spec.steps)
+
+    def _samples(self, training: Training, sampler: Sampler) -> None:
+        """Draw this step's samples, but those that are there; one that cannot be drawn costs no training.
+
+        All are told of: whoever keeps them may have ended before it heard of one. Raises PausedError.
+        """
+        for sample in sampler.wanted(training.step):
             if self._stop():
-                return
+                self._checkpoint(training)
+                raise PausedError(training.step)
             try:
-                sampler.draw(sample)
+                if not sample.file.exists():
+                    sampler.draw(sample)
             except Exception as error:
                 if not isinstance(error, ModelError) and not is_out_of_memory(error):
                     raise
                 logger.warning("sample %s left out: %s", sample.file.name, error)
                 continue
-            self._events.tell("sample", step=step, prompt=sample.prompt, seed=sample.seed, file=str(sample.file))
+            self._events.tell("sample", step=training.step, prompt=sample.prompt, seed=sample.seed, file=str(sample.file))
 
     def _checkpoint(self, training: Training) -> None:
         if training.step == self._kept:
             return
-        with self._turn.for_step():
-            snapshot = take_snapshot(training, self._about)
+        with self._turn.for_steps() as breathe:
+            snapshot = take_snapshot(training, self._about, breathe)
         file = write_checkpoint(snapshot, training.pipeline, self._folder, self._metadata, self._spec.keep)
         self._kept = training.step
         self._events.tell("checkpoint", step=training.step, file=str(file))
+
+
+def _load(renderer: Renderer, base: BaseModel) -> Loaded:
+    """The base model alone in memory. Takes no turn: it reads a disk for most of the time, and nobody has to wait for that."""
+    loaded = renderer.shelf.get(base)
+    while renderer.shelf.make_room(keep=base):  # a model that it borrows parts from; those stay
+        pass
+    cap(renderer.device)
+    return loaded
 
 
 def _repeatably() -> None:

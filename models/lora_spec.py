@@ -56,7 +56,6 @@ class Settings(BaseModel):
     ema: float = Field(ge=0, lt=1)
     """Decay of the weights' moving average, which is what is given out; 0 for none."""
     optimizer: OptimizerName
-    scheduler: Literal["cosine"] = "cosine"
     layers: LayerKind
     text_encoders: bool = False
     """Whether the text encoders learn, too; their words cannot be cached then."""
@@ -126,7 +125,7 @@ TINY_PRESETS: dict[Preset, dict[str, Any]] = {
 """For the embedded tiny-sdxl: minutes on one core of a CPU."""
 
 
-def settings_for(base: str, preset: Preset, **replacements: object) -> Settings:
+def settings_for(base: str, preset: Preset, /, **replacements: object) -> Settings:
     """A preset's settings for the base model of this id, with some of them replaced; None replaces nothing, but for `min_snr`.
 
     What hangs together follows: with fewer steps a shorter warm-up, with a rank an equal alpha, with Prodigy its learning
@@ -137,18 +136,23 @@ def settings_for(base: str, preset: Preset, **replacements: object) -> Settings:
         raise SpecError(f"There is no preset {preset!r}: use {', '.join(presets)}.")
     chosen = presets[preset]
     given = {name: value for name, value in replacements.items() if value is not None or name == "min_snr"}
-    follow: dict[str, Any] = {}
-    steps, rank = given.get("steps"), given.get("rank")
-    if isinstance(steps, int) and steps < chosen["steps"]:
-        follow["warmup"] = chosen["warmup"] * max(steps, 0) // chosen["steps"]
-    if isinstance(rank, int):
-        follow["alpha"] = float(rank)
-    if given.get("optimizer") == "prodigy":
-        follow["learning_rate"] = PRODIGY_RATE
     try:
-        return Settings.model_validate(chosen | follow | given)
+        read = Settings.model_validate(chosen | given)  # what follows hangs on values as they are read: "8" is a rank, too
+        return Settings.model_validate(chosen | _following(read, chosen, given) | given)
     except ValidationError as error:
         raise SpecError(_sentence(error, Settings)) from error
+
+
+def _following(read: Settings, chosen: Mapping[str, Any], given: Mapping[str, object]) -> dict[str, Any]:
+    """What changes with the settings that are given."""
+    follow: dict[str, Any] = {}
+    if read.steps < chosen["steps"]:
+        follow["warmup"] = chosen["warmup"] * read.steps // chosen["steps"]
+    if "rank" in given:
+        follow["alpha"] = float(read.rank)
+    if read.optimizer == "prodigy":
+        follow["learning_rate"] = PRODIGY_RATE
+    return follow
 
 
 def make_spec(settings: Settings, **rest: object) -> TrainingSpec:

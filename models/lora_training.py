@@ -94,18 +94,23 @@ class Training:
         return self._gradients(breathe)
 
     def _gradients(self, breathe: Callable[[], None]) -> float:
-        """Gradients of all batches of this step; answers with their mean loss."""
-        total, parts = 0.0, self.spec.accumulation
+        """Gradients of all batches of this step; answers with the mean loss of their pictures.
+
+        Each picture weighs as much as in a full batch: a batch that has fewer moves the weights less.
+        """
+        total, pictures, parts = 0.0, 0, self.spec.accumulation
         for part in range(parts):
             seed = seed_of(self.spec.seed, self.step, part)
             batch = self._draw([self._learnable.examples[i] for i in self._picked(self.step * parts + part)], seed)
             torch.manual_seed(seed)  # for the LoRA's dropout
-            loss = loss_of(self.pipeline, self.noise, batch, self._words(batch.texts), self.spec.min_snr) / parts
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
-            total += float(loss.item())  # waits for the device, so that the GPU is truly free to breathe
+            loss = loss_of(self.pipeline, self.noise, batch, self._words(batch.texts), self.spec.min_snr)
+            count = len(batch.texts)
+            (loss * (count / (self.spec.batch_size * parts))).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+            total += float(loss.item()) * count  # waits for the device, so that the GPU is truly free to breathe
+            pictures += count
             if part + 1 < parts:
                 breathe()
-        return total
+        return total / pictures
 
     def _draw(self, examples: list[Example], seed: int, *, caption_dropout: float | None = None) -> Batch:
         return draw(
@@ -132,12 +137,16 @@ class Training:
         prompt, pooled = torch.stack([w.prompt for w in encoded]), torch.stack([w.pooled for w in encoded])
         return Words(prompt.to(self._device), pooled.to(self._device))
 
-    def measure(self) -> float:
-        """The mean error on up to 16 pictures at fixed times and noise: lower is nearer to the dataset. Changes nothing."""
+    def measure(self, breathe: Callable[[], None] = lambda: None) -> float:
+        """The mean error on up to 16 pictures at fixed times and noise: lower is nearer to the dataset. Changes nothing.
+
+        `breathe` is called before each of them.
+        """
         examples = self._learnable.examples[:_MEASURED]
         errors = []
         with self.given_out(), torch.no_grad():
             for i, example in enumerate(examples):
+                breathe()
                 batch = self._draw([example], seed_of(self.spec.seed, -1, i), caption_dropout=0.0)
                 batch.timesteps[0] = (2 * i + 1) * self.noise.config.num_train_timesteps // (2 * len(examples))
                 errors.append(float(loss_of(self.pipeline, self.noise, batch, self._words(batch.texts), None).item()))

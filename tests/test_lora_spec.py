@@ -33,6 +33,20 @@ def test_what_hangs_together_follows_unless_it_is_given() -> None:
     assert (given.alpha, given.learning_rate, given.ema, given.min_snr) == (4.0, 0.5, 0.0, None)
 
 
+@pytest.mark.parametrize("rank", [8, "8", 8.0])
+def test_what_follows_hangs_on_a_value_as_it_is_read(rank: object) -> None:
+    """An agent may write a number as a word: alpha, or a warm-up that is longer than the training, must not show it."""
+    settings = settings_for("sdxl", "base", rank=rank, steps="300")
+    assert (settings.rank, settings.alpha, settings.steps, settings.warmup) == (8, 8.0, 300, 10)
+
+
+@pytest.mark.parametrize("name", ["base", "preset"])
+def test_arguments_are_no_settings(name: str) -> None:
+    """They have the names of parameters, and are refused like any other unknown setting."""
+    with pytest.raises(SpecError, match=f"There is no setting '{name}' of a training"):
+        settings_for("tiny-sdxl", "fast", **{name: "x"})
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [

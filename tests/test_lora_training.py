@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 from training import dataset, spec
 
+from dgx_pixels.models import lora_training
 from dgx_pixels.models.catalogue import embedded
 from dgx_pixels.models.loaded import Shelf
 from dgx_pixels.models.lora_about import About
 from dgx_pixels.models.lora_cache import Words, encode, keep, kept, text_of
 from dgx_pixels.models.lora_checkpoint import newest, take_snapshot, write_checkpoint
 from dgx_pixels.models.lora_dataset import batches, read_dataset
+from dgx_pixels.models.lora_loss import Batch, loss_of, seed_of
 from dgx_pixels.models.lora_spec import SpecError, TrainingSpec
 from dgx_pixels.models.lora_training import LossError, Training
 
@@ -85,7 +87,9 @@ def test_looking_at_a_training_changes_nothing(tmp_path: Path) -> None:
     quiet, looked = trained(order, 2), trained(order, 2)
     with looked.given_out():
         averaged = looked.tensors()
-    assert looked.measure() == looked.measure()
+    breaths: list[None] = []
+    assert looked.measure() == looked.measure(lambda: breaths.append(None))
+    assert len(breaths) == 6, "whoever wants to draw waits for all pictures"
     assert equal(looked.tensors(), quiet.tensors())
     assert not equal(averaged, quiet.tensors())
     for training in (quiet, looked):
@@ -102,20 +106,54 @@ def test_training_brings_the_model_nearer_to_its_dataset(tmp_path: Path) -> None
     assert training.measure() < 0.8 * before
 
 
-def test_accumulated_batches_are_one_large_batch(tmp_path: Path) -> None:
-    """The loss of a step is the mean of its batches', and every picture is seen once an epoch."""
+def batches_of(monkeypatch: pytest.MonkeyPatch) -> tuple[list[tuple[str, ...]], list[float]]:
+    """The texts and the loss of each batch from now on."""
     seen: list[tuple[str, ...]] = []
+    losses: list[float] = []
+
+    def look_on(pipeline: Any, noise: Any, batch: Batch, words: Words, min_snr: float | None) -> Tensor:  # noqa: ANN401  # passed on
+        loss = loss_of(pipeline, noise, batch, words, min_snr)
+        seen.append(batch.texts)
+        losses.append(loss.item())
+        return loss
+
+    monkeypatch.setattr(lora_training, "loss_of", look_on)
+    return seen, losses
+
+
+def test_accumulated_batches_are_one_large_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss of a step is the mean of its batches', and every picture is seen once an epoch."""
+    seen, losses = batches_of(monkeypatch)
     training, _ = begin(spec(tmp_path, batch_size=2, accumulation=3, caption_dropout=0.0))
-    words = training._words
-
-    def look_on(texts: tuple[str, ...]) -> Words:
-        seen.append(texts)
-        return words(texts)
-
-    training._words = look_on  # type: ignore[method-assign]
-    training.learn()
+    assert training.learn() == pytest.approx(sum(losses) / 3)
     assert [len(texts) for texts in seen] == [2, 2, 2]
     assert len({text for texts in seen for text in texts}) == 6
+
+
+def test_a_picture_of_a_short_batch_weighs_as_much_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five pictures in batches of four: the gradient is the sum over all five by eight places, their loss the mean of five."""
+    order = spec(tmp_path, data=dataset(tmp_path / "data", 5), batch_size=4, accumulation=2, caption_dropout=0.0)
+    seen, losses = batches_of(monkeypatch)
+    training, _ = begin(order)
+    loss = training._gradients(lambda: None)
+    sizes = [len(texts) for texts in seen]
+    assert sorted(sizes) == [1, 4]
+    assert loss == pytest.approx(sum(a * b for a, b in zip(losses, sizes, strict=True)) / 5)
+
+    found = [weight.grad.clone() for weight in training.weights.values() if weight.grad is not None]
+    summed = [torch.zeros_like(gradient) for gradient in found]
+    for part in range(2):
+        training._optimizer.zero_grad()
+        batch = training._draw(
+            [training._learnable.examples[i] for i in training._picked(part)], seed_of(training.spec.seed, 0, part)
+        )
+        words = training._words(batch.texts)
+        loss_of(training.pipeline, training.noise, batch, words, None).backward()  # type: ignore[no-untyped-call]
+        for total, weight in zip(summed, training.weights.values(), strict=True):
+            if weight.grad is not None:
+                total += weight.grad * len(batch.texts) / 8
+    assert any(gradient.any() for gradient in found)
+    assert all(torch.allclose(one, other, rtol=1e-4, atol=1e-8) for one, other in zip(found, summed, strict=True))
 
 
 def test_memory_that_runs_out_costs_time_but_no_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,13 +227,13 @@ def test_pictures_without_words_get_what_generation_gives_to_none(tmp_path: Path
     assert not nothing.pooled.any()
 
 
-def test_an_epoch_shows_every_picture_in_full_batches_of_one_size() -> None:
-    """The order hangs on seed and epoch alone; what is missing to a full batch is filled with pictures of that size."""
+def test_an_epoch_shows_every_picture_once_in_batches_of_one_size() -> None:
+    """The order hangs on seed and epoch alone; a size with few pictures has a short batch, and none is shown twice."""
     sizes = [(32, 32)] * 5 + [(64, 32)] * 3 + [(16, 16)]
     epoch = batches(sizes, 2, seed=1, epoch=0)
-    assert all(len(batch) == 2 for batch in epoch)
+    assert sorted(len(batch) for batch in epoch) == [1, 1, 1, 2, 2, 2]
     assert all(len({sizes[i] for i in batch}) == 1 for batch in epoch)
-    assert {i for batch in epoch for i in batch} == set(range(9))
+    assert sorted(i for batch in epoch for i in batch) == list(range(9))
     assert epoch == batches(sizes, 2, seed=1, epoch=0)
     assert epoch != batches(sizes, 2, seed=1, epoch=1)
     assert epoch != batches(sizes, 2, seed=2, epoch=0)
@@ -204,7 +242,7 @@ def test_an_epoch_shows_every_picture_in_full_batches_of_one_size() -> None:
 def test_pictures_of_several_sizes_are_learnt_together(tmp_path: Path) -> None:
     """Each batch has one size, and the model is told of it."""
     told: list[Any] = []
-    training, _ = begin(spec(tmp_path, data=dataset(tmp_path / "data", 4, sizes=(32, 48)), steps=2))
+    training, _ = begin(spec(tmp_path, data=dataset(tmp_path / "data", 4, sizes=((32, 32), (48, 32))), steps=2))
     forward = training.pipeline.unet.forward
 
     def look_on(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the UNet's own
@@ -214,7 +252,7 @@ def test_pictures_of_several_sizes_are_learnt_together(tmp_path: Path) -> None:
     training.pipeline.unet.forward = look_on
     training.learn()
     training.learn()
-    assert sorted(told) == [[[32, 32, 0, 0, 32, 32]] * 2, [[48, 48, 0, 0, 48, 48]] * 2]
+    assert sorted(told) == [[[32, 32, 0, 0, 32, 32]] * 2, [[32, 48, 0, 0, 32, 48]] * 2]  # height and width
 
 
 @pytest.mark.parametrize("spoil", [lambda f: f.write_bytes(f.read_bytes()[:-9]), lambda f: f.unlink()], ids=["cut short", "gone"])
@@ -231,11 +269,11 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, spoil: Callable[[Pa
     assert found.step == 1
 
 
-def test_the_newest_and_the_best_few_checkpoints_stay(tmp_path: Path) -> None:
+def test_the_newest_and_the_best_few_checkpoints_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of five, the newest and the two whose error on the dataset is lowest."""
     training, about = begin(spec(tmp_path, keep=2))
     errors = iter([0.3, 0.1, 0.4, 0.2, 0.5])
-    training.measure = lambda: next(errors)  # type: ignore[method-assign]  # known ones
+    monkeypatch.setattr(training, "measure", lambda _: next(errors))
     for _ in range(5):
         training.step += 1
         checkpoint(training, about, tmp_path / "c")

@@ -12,11 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors.torch import load_file
 from test_lora_training import begin, equal
 from training import dataset, events_of, spec, start
@@ -191,6 +193,17 @@ def test_a_second_process_waits_for_the_first_and_goes_on(tmp_path: Path) -> Non
     assert paused["event"] == "paused"
     assert (told[0]["event"], told[0]["step"]) == ("resumed", paused["step"])
     assert told[-1]["event"] == "done"
+
+
+def test_it_waits_for_the_training_of_another_run_to_end(tmp_path: Path) -> None:
+    """One that was cancelled may still be in its last step: two never train in one home. Asked to end, it waits no longer."""
+    wire, asked = io.StringIO(), lora_child.Asked()
+    asked.to_end = True
+    order = spec(tmp_path)
+    order.folder.mkdir()
+    with FileLock(order.turn_folder / "trainer.lock"), ThreadPoolExecutor(1) as elsewhere:
+        assert elsewhere.submit(lora_child._alone, order, Events(wire), asked).result() == 0
+    assert [json.loads(line) for line in wire.getvalue().splitlines()] == [{"event": "paused", "step": 0}]
 
 
 @pytest.mark.slow

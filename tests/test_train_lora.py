@@ -70,6 +70,20 @@ async def test_what_cannot_be_trained_says_why(trainer: Client[Any], folder: Pat
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"dry_run": True}, {"overwrite": True}, {"trigger": "x"}, {"preset": "fast"}, {"seed": 1}, {"licence": "CC0"},
+        {"sample_prompts": []}, {"steps": 9}, {"settings": {"min_snr": None}},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_training_that_goes_on_takes_no_other_argument(trainer: Client[Any], other: dict[str, Any]) -> None:
+    """It would be overlooked: who asks for a dry run does not want to train."""
+    with pytest.raises(ToolError, match="leave out the other arguments"):
+        await trainer.call_tool("train_lora", {"resume": "0123456789ab", **other})
+
+
 def _nothing(folder: Path) -> None:
     folder.mkdir()
 
@@ -118,6 +132,8 @@ async def test_a_bad_picture_or_caption_costs_no_other(trainer: Client[Any], tmp
     assert dataset["images"] == 39
     assert [skipped["file"] for skipped in dataset["skipped"]] == [files[7].name]
     assert any(f"The caption {files[3].stem}.txt has 5,199 characters" in warning for warning in dataset["warnings"])
+    assert any("save or download it again." in warning for warning in dataset["warnings"])
+    assert not any(".." in warning for warning in dataset["warnings"])
 
 
 async def test_a_base_model_that_is_gone_when_its_turn_comes_is_named(

@@ -1,93 +1,30 @@
-"""Around train_lora: how a LoRA is installed, how long a training is said to take, its request, and the command."""
+"""Around train_lora: how long a training is said to take, its request, its turn, its samples, and the command."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 import training
-from narrow_sdxl import write_lora
-from training_calls import sprites
+from PIL import Image
+from training_calls import request, sprites
 
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.base_model import embedded
-from dgx_pixels.models.catalogue import Catalogue
-from dgx_pixels.models.lora_file import LoraLayer
 from dgx_pixels.models.lora_spec import settings_for
 from dgx_pixels.server.cli import main
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.jobs import JobPausedError, JobReport, JobRunner
 from dgx_pixels.tools.training_child import Event, train
-from dgx_pixels.tools.training_install import InstallError, install
-from dgx_pixels.tools.training_request import TrainingRequest, training_request
+from dgx_pixels.tools.training_job import _progress
+from dgx_pixels.tools.training_queue import training_turn
+from dgx_pixels.tools.training_samples import Samples
 from dgx_pixels.tools.training_time import expected
-
-
-def request(**replaced: Any) -> TrainingRequest:  # noqa: ANN401  # any argument
-    """What is asked for, with some arguments replaced."""
-    plain: dict[str, Any] = {
-        "source": "project", "name": "mine", "base": "tiny-sdxl", "preset": "fast", "settings": {}, "trigger": "handheld",
-        "grid": None, "licence_note": "CC0-1.0", "sample_prompts": None, "seed": 0, "overwrite": False, "dry_run": False,
-    }  # fmt: skip
-    return training_request(**plain | replaced)
-
-
-def kohya_lora(file: Path, seed: int) -> Path:
-    """A LoRA on one layer of the embedded model."""
-    layer = LoraLayer(torch.full((2, 288), float(seed)), torch.ones(256, 2), 1.0)
-    return write_lora(file, {"unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k": layer})
-
-
-def test_a_lora_is_installed_whole_with_its_card(tmp_path: Path) -> None:
-    """It is listed with trigger, weight and licence; the very same again changes nothing, and nothing else is left."""
-    made, catalogue = kohya_lora(tmp_path / "made.safetensors", seed=1), Catalogue(tmp_path / "models")
-    target = install(catalogue, made, request(), "job")
-    before = target.stat()
-    assert install(catalogue, made, request(), "job") == target
-
-    assert target.stat() == before
-    (lora,) = catalogue.loras()
-    assert (lora.id, lora.trigger_words, lora.recommended_weight, lora.licence) == ("mine", ("handheld",), 1.0, "CC0-1.0")
-    assert sorted(f.name for f in target.parent.iterdir()) == ["mine.json", "mine.safetensors"]
-    assert not list((tmp_path / "models" / ".partial").iterdir())
-
-
-@pytest.mark.parametrize("links", [True, False])
-def test_another_lora_is_replaced_only_if_asked(tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a disk with hard links, and on one without: the other file stays, or the new one takes its place at once."""
-    if not links:
-
-        def refuse(*_: object) -> None:
-            raise OSError(1, "Operation not permitted")
-
-        monkeypatch.setattr(os, "link", refuse)
-    made, catalogue = kohya_lora(tmp_path / "made.safetensors", seed=1), Catalogue(tmp_path / "models")
-    target = install(catalogue, kohya_lora(tmp_path / "other.safetensors", seed=2), request(trigger="other"), "job")
-    other = target.read_bytes()
-    with pytest.raises(InstallError, match="is there since this training began"):
-        install(catalogue, made, request(), "job")
-    assert target.read_bytes() == other
-    assert catalogue.lora("mine").trigger_words == ("other",)
-
-    install(catalogue, made, request(overwrite=True), "job")
-    assert target.read_bytes() == made.read_bytes()
-    assert catalogue.lora("mine").trigger_words == ("handheld",)
-
-
-def test_what_cannot_be_installed_says_where_the_lora_lies(tmp_path: Path) -> None:
-    """A models' folder that cannot be written costs no training."""
-    (tmp_path / "models").write_text("a file where the folder should be")
-    made = kohya_lora(tmp_path / "made.safetensors", seed=1)
-    with pytest.raises(InstallError, match="could not be put at") as refused:
-        install(Catalogue(tmp_path / "models"), made, request(), "job12")
-    assert f"It lies at {made}" in str(refused.value)
-    assert "resume='job12'" in str(refused.value)
 
 
 def run(runs: Path, name: str, seconds: list[float], **replaced: Any) -> None:  # noqa: ANN401  # any setting
@@ -189,3 +126,51 @@ async def test_the_process_that_dies_without_a_word_is_told_of(tmp_path: Path) -
     stop = asyncio.Event()
     stop.set()
     assert (await train(tmp_path, told, stop)).how == "paused"
+
+
+async def test_a_training_that_waits_says_for_which(tmp_path: Path) -> None:
+    """For one that was asked for later, too, and began while the first was paused; once that ends, the first begins."""
+    library = await Library.open(tmp_path)
+    services: Any = SimpleNamespace(home=tmp_path, library=library)
+    said: list[str] = []
+    for job_id in ("first", "later"):
+        await library.jobs.create(job_id, "training", "", "{}")
+    await library.jobs.set("first", "paused")
+    ended = asyncio.Event()
+
+    def report(done: int, total: int, message: str, preview: object = None) -> None:  # a Report
+        said.append(message)
+        ended.set()
+
+    async def later() -> None:
+        async with training_turn(services, "later", asyncio.Event(), report):
+            await library.jobs.set("first", "running")
+            await ended.wait()
+
+    running = asyncio.create_task(later())
+    while (await library.jobs.get("first")).status != "running":
+        await asyncio.sleep(0.01)
+    async with training_turn(services, "first", asyncio.Event(), report):
+        assert said == ["queued: waits for training later to end, one at a time"]
+    await running
+    assert not (tmp_path / "training.holder").exists()
+    await library.close()
+
+
+async def test_the_newest_sample_of_each_prompt_is_shown(tmp_path: Path) -> None:
+    """Also of a prompt that could not be drawn in the last round."""
+    library = await Library.open(tmp_path / "home")
+    services: Any = SimpleNamespace(library=library)
+    samples = Samples(services, None, request(), tmp_path)
+    for i, (step, number) in enumerate([(0, 0), (0, 1), (100, 1)]):
+        file = tmp_path / f"step_{step:06}_{number}.png"
+        Image.new("RGBA", (8, 8), (10 * i, 0, 0, 255)).save(file)
+        await samples.add({"file": str(file), "step": step, "prompt": f"thing {number}", "seed": 42 + number}, "job")
+    assert [(answer.seed, answer.version) for answer in await samples.last()] == [(42, 1), (43, 2)]
+    await library.close()
+
+
+def test_progress_tells_loss_speed_time_and_memory() -> None:
+    """In one line."""
+    event = {"step": 3, "total": 8, "steps_per_s": 1.5, "left_s": 65.0, "memory_bytes": 12_340_000_000}
+    assert _progress(event, 0.125) == "step 3/8, loss 0.1250, 1.5 steps/s, 1 min 05 s left, 12.3 GB of memory"

@@ -177,14 +177,12 @@ async def test_a_sprite_is_drawn_while_a_lora_is_trained_and_training_goes_on(
     try:
         while json.loads(process.stdout.readline())["event"] != "step":
             pass
-        before = len(read_metrics(tmp_path / "run"))
         async with Client(server) as client:
             answer = await client.call_tool("generate_sprite", {"prompt": "a red potion", "seed": 1})
         after = len(read_metrics(tmp_path / "run"))
         assert answer.structured_content is not None
         assert answer.structured_content["status"] == "done"
         wait_for(lambda: len(read_metrics(tmp_path / "run")) >= after + 3)
-        assert after >= before
         process.send_signal(signal.SIGTERM)
         assert events_of(process)[-1]["event"] == "paused"
     finally:

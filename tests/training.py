@@ -21,28 +21,30 @@ GROUND = (255, 0, 255)
 SUBJECTS = ("a red potion", "a gold sword", "a blue shield", "a green tree", "a purple gem", "a brown chest")
 
 
-def sprite(number: int, side: int = 32) -> Image.Image:
+def sprite(number: int, width: int = 32, height: int = 32) -> Image.Image:
     """A picture in the handheld's colours on the model's ground: a body, a light and an outline that vary with the number."""
     chance = np.random.default_rng(number)
-    image = Image.new("RGB", (side, side), GROUND)
+    image = Image.new("RGB", (width, height), GROUND)
     pen = ImageDraw.Draw(image)
     left, top = (int(v) for v in chance.integers(3, 9, 2))
-    box = (left, top, side - left, side - top)
+    box = (left, top, width - left, height - top)
     shape = pen.ellipse if number % 2 else pen.rectangle
     shape(box, fill=HANDHELD[1], outline=HANDHELD[0])
-    pen.rectangle((left + 4, top + 4, side // 2, side // 2), fill=HANDHELD[2 + number % 2])
+    pen.rectangle((left + 4, top + 4, width // 2, height // 2), fill=HANDHELD[2 + number % 2])
     return image
 
 
-def dataset(folder: Path, count: int = 6, sizes: Sequence[int] = (32,)) -> Path:
-    """A prepared dataset of so many pictures, their sides taken from `sizes` in turn."""
+def dataset(folder: Path, count: int = 6, sizes: Sequence[tuple[int, int]] = ((32, 32),)) -> Path:
+    """A prepared dataset of so many pictures, their widths and heights taken from `sizes` in turn."""
     (folder / "images").mkdir(parents=True)
     items, digest = [], hashlib.sha256()
     for i in range(count):
-        side, file = sizes[i % len(sizes)], f"images/{i:04}.png"
-        sprite(i, side).save(folder / file)
+        (width, height), file = sizes[i % len(sizes)], f"images/{i:04}.png"
+        sprite(i, width, height).save(folder / file)
         digest.update((folder / file).read_bytes())
-        items.append({"file": file, "width": side, "height": side, "caption": SUBJECTS[i % len(SUBJECTS)], "source": f"{i}.png"})
+        items.append(
+            {"file": file, "width": width, "height": height, "caption": SUBJECTS[i % len(SUBJECTS)], "source": f"{i}.png"}
+        )
     about = {"schema": 1, "hash": digest.hexdigest(), "trigger": "handheld", "licence_note": "CC0-1.0", "items": items}
     (folder / "dataset.json").write_text(json.dumps(about))
     return folder

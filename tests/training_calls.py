@@ -16,6 +16,7 @@ from training import GROUND, HANDHELD, sprite
 
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.tools.training_request import TrainingRequest, training_request
 
 SHORT: dict[str, Any] = {"name": "handheld", "preset": "fast", "trigger": "handheld", "sample_prompts": [], "wait_s": 300}
 """A training whose length is to be said; it draws no samples."""
@@ -75,6 +76,15 @@ def children(settings: Settings) -> dict[str, int]:
             if spec.is_relative_to(settings.home):
                 found[spec.parent.name] = int(folder.name)
     return found
+
+
+def request(**replaced: Any) -> TrainingRequest:  # noqa: ANN401  # any argument
+    """What is asked for, with some arguments replaced."""
+    plain: dict[str, Any] = {
+        "source": "project", "name": "mine", "base": "tiny-sdxl", "preset": "fast", "settings": {}, "trigger": "handheld",
+        "grid": None, "licence_note": "CC0-1.0", "sample_prompts": None, "seed": 0, "overwrite": False, "dry_run": False,
+    }  # fmt: skip
+    return training_request(**plain | replaced)
 
 
 def digest(answer: dict[str, Any]) -> str:

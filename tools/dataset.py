@@ -10,7 +10,6 @@ import asyncio
 import filecmp
 import hashlib
 import json
-import os
 import shutil
 import time
 import uuid
@@ -20,8 +19,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from dgx_pixels.models.catalogue import ModelError
+from dgx_pixels.models.lora_disk import sync, write_synced
 from dgx_pixels.tools.dataset_captions import colour_in, style_colours, with_colours
-from dgx_pixels.tools.dataset_draft import Draft, write_whole
+from dgx_pixels.tools.dataset_draft import Draft
 from dgx_pixels.tools.dataset_report import check_enough, report_of, sheet_of
 from dgx_pixels.tools.dataset_request import Prepared, check_request
 from dgx_pixels.tools.dataset_sources import find_sources
@@ -106,8 +106,8 @@ def _finish(draft: Draft, request: DatasetRequest, told: tuple[str, ...], folder
         ],
     }  # fmt: skip
     digest = hashlib.sha256(json.dumps([_SCHEMA, contents], sort_keys=True).encode()).hexdigest()
-    write_whole(draft.folder / DATASET, json.dumps({"schema": _SCHEMA, "hash": digest, **contents}, indent=1).encode())
-    write_whole(draft.folder / SHEET, sheet_of(draft))
+    write_synced(draft.folder / DATASET, json.dumps({"schema": _SCHEMA, "hash": digest, **contents}, indent=1).encode())
+    write_synced(draft.folder / SHEET, sheet_of(draft))
     known = colour_in(request.trigger)
     told = (*told, _KNOWN.format(request.trigger, known)) if known else told
     report = report_of(draft, captions, told, folder / digest / SHEET, digest)
@@ -124,11 +124,7 @@ def _put(draft: Path, target: Path) -> None:
     except OSError:
         if not target.exists():  # else it was there, or another process was as fast
             raise
-    handle = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(target.parent)
 
 
 def _same(one: Path, other: Path) -> bool:

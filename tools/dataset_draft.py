@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dgx_pixels.models.lora_disk import write_synced
 from dgx_pixels.models.tiny_words import dominant_colours
 from dgx_pixels.pixels.dataset_alike import small_copy
 from dgx_pixels.pixels.dataset_fit import cut_areas, cut_frames, fitted, without_ground
@@ -94,7 +94,7 @@ class Draft:
             self.skipped.append((source.name, str(error)))
             return
         except (ReadError, PictureError) as error:
-            self.skipped.append((source.name, f"it cannot be used: {error}"))
+            self.skipped.append((source.name, f"it cannot be used: {str(error).rstrip('.')}"))
             return
         whole = len(frames) == 1 and frames[0] is picture.rgba
         for number, frame in enumerate(frames, start=1):
@@ -128,7 +128,7 @@ class Draft:
             self.skipped.append((name, str(error)))
             return
         file = f"images/{len(self.learnt) + 1:04}.png"
-        write_whole(self.folder / file, _png(picture.rgb))
+        write_synced(self.folder / file, _png(picture.rgb))
         opaque = pixels[..., 3] > 0
         self.learnt.append(
             Learnt(
@@ -160,11 +160,3 @@ def _png(rgb: NDArray[np.uint8]) -> bytes:
     out = BytesIO()
     Image.fromarray(rgb).save(out, "PNG", compress_level=1)  # large flat squares are small in any case
     return out.getvalue()
-
-
-def write_whole(file: Path, data: bytes) -> None:
-    """Write a file to the disk itself. Raises OSError."""
-    with file.open("wb") as opened:
-        opened.write(data)
-        opened.flush()
-        os.fsync(opened.fileno())

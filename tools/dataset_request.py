@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,8 +29,6 @@ class DatasetRequest(BaseModel):
     """Id of the base model that will learn."""
     trigger: str = ""
     """The word that will call up the style; it is taken off captions that begin with it, since training puts it there."""
-    captions: Literal["auto"] = "auto"
-    """From `.txt` files, recipes, or names and colours, the first that there is."""
     grid: str | None = None
     """"WxH": the size in pixels of the frames that sheets are cut into; else what is known of a sheet decides."""
     licence_note: str = ""

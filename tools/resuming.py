@@ -24,8 +24,8 @@ RESUMES: Final = {"training": "train_lora", "comparison": "compare_models"}
 
 
 def check_alone(resume: str, others: Iterable[object]) -> None:
-    """Raise RequestError if other arguments were given that say what is wanted."""
-    if any(other is not None for other in others):
+    """Raise RequestError if another argument is given; those left out are None, "", 0 or False."""
+    if any(other or other == [] for other in others):
         raise RequestError(f"resume={resume!r} goes on with what was begun, as it was begun: leave out the other arguments.")
 
 

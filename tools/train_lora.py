@@ -90,7 +90,11 @@ async def train_lora(
     chosen = {k: v for k, v in chosen.items() if v is not None}
     try:
         if resume is not None:
-            check_alone(resume, [source, name, base, grid, key, sample_prompts, *chosen, *(settings or ())])
+            given = [
+                source, name, base, grid, key, sample_prompts, preset != "base", trigger, licence, seed, dry_run, overwrite,
+                *chosen, *(settings or ()),
+            ]  # fmt: skip
+            check_alone(resume, given)
             return await resumed(services, KIND, resume, wait_s, ctx)
         found = await asyncio.to_thread(_base, services, bevy, base)
         request = training_request(

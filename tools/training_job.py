@@ -95,7 +95,7 @@ class _Run:
             report(0, 1, f"{message} ({done + 1} of {total})")  # no step of the training is done by that
 
         found = await prepare_dataset(services, self._project, DatasetRequest(
-            source=request.source, base=request.base, trigger=request.trigger, captions="auto", grid=request.grid,
+            source=request.source, base=request.base, trigger=request.trigger, grid=request.grid,
             licence_note=request.licence_note,
         ), looking)  # fmt: skip
         base = services.catalogue.get(request.base)
@@ -180,4 +180,4 @@ def _check_base(services: Services, request: TrainingRequest) -> None:
 
 def _progress(event: Event, loss: float) -> str:
     speed = f"{event['steps_per_s']:.3g} steps/s, {time_text(event['left_s'])} left"
-    return f"step {event['step']}/{event['total']}, loss {loss:.4f}, {speed}"
+    return f"step {event['step']}/{event['total']}, loss {loss:.4f}, {speed}, {event['memory_bytes'] / 1e9:.1f} GB of memory"

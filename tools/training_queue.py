@@ -15,6 +15,8 @@ from dgx_pixels.tools.sprite_request import RequestError
 from dgx_pixels.tools.training_request import TrainingRequest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dgx_pixels.library.records import JobRecord
     from dgx_pixels.tools.jobs import Report
     from dgx_pixels.tools.services import Services
@@ -31,15 +33,19 @@ async def training_turn(services: Services, job_id: str, stop: asyncio.Event, re
     Raises JobPausedError if it is to stop before its turn comes.
     """
     lock = FileLock(services.home / "training.lock", thread_local=False)  # the system frees it with its process
+    holder = services.home / "training.holder"  # beside it, since taking a lock empties its file
     while (first := await _before(services, job_id)) is not None or not _taken(lock):
         if stop.is_set():
             raise JobPausedError
-        whom = f"training {first}" if first is not None else "the training of another process"
+        other = first if first is not None else _read(holder)  # one that was asked for later, and began while this was paused
+        whom = f"training {other}" if other else "the training of another process"
         report(0, 1, f"queued: waits for {whom} to end, one at a time")
         await asyncio.sleep(_LOOK_EVERY_S)
     try:
+        holder.write_text(job_id)
         yield
     finally:
+        holder.unlink(missing_ok=True)
         lock.release()
 
 
@@ -74,6 +80,14 @@ async def _open(services: Services) -> list[JobRecord]:
     """Trainings that have not ended: queued, running or paused."""
     recent = await services.library.jobs.recent(_MOST_OPEN)  # those that have not ended come first
     return [job for job in recent if job.kind == KIND and job.status in ("queued", "running", "paused")]
+
+
+def _read(holder: Path) -> str:
+    """The id of the training whose turn it is; "" if nobody says."""
+    try:
+        return holder.read_text()
+    except OSError:
+        return ""
 
 
 def _taken(lock: FileLock) -> bool:

@@ -66,8 +66,8 @@ class Samples:
 
     async def last(self) -> list[AssetAnswer]:
         """The newest sample of each prompt, by prompt. Raises LibraryError."""
-        newest = max((sample.step for sample in self._kept.values()), default=0)
-        kept = [s for _, s in sorted(self._kept.items()) if s.step == newest]
+        newest = {name.rpartition("_")[2]: sample for name, sample in sorted(self._kept.items())}  # step_000100_0.png
+        kept = [sample for _, sample in sorted(newest.items())]
         return [self._answer(await self._services.library.version(s.asset, s.version)) for s in kept]
 
     def _version(self, event: dict[str, Any], png: bytes, width: int, height: int, colors: int, job_id: str) -> NewVersion:
