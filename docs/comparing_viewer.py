@@ -23,7 +23,7 @@ from viewer_host import Host  # noqa: E402  # and this
 
 from dgx_pixels.server.settings import Settings  # noqa: E402  # sorted after them
 
-PROMPTS = ["a blue shield", "a red potion", "a green dragon", "a mushroom"]
+PROMPTS = ["a shield", "a potion", "a dragon", "a knight"]
 WIDTHS = (640, 400)
 HEIGHT = 400
 
