@@ -27,6 +27,7 @@ class Jobs:
     def __init__(self, store: Store, owner: Owner) -> None:
         self._store = store
         self._owner = owner
+        self._lost: set[str] = set()
 
     async def create(self, job_id: str, kind: str, project: str, request: str) -> None:
         """Keep a new job, queued, as ours."""
@@ -64,7 +65,14 @@ class Jobs:
         With a new request, if one is given; `afresh` forgets how often it was begun.
         """
         change = "status = 'queued', owner = ?, request = ?, result = NULL, error = NULL" + (", attempts = 0" if afresh else "")
-        return await self._change(job.id, change, self._owner.id, request if request is not None else job.request, still=job)
+        taken = await self._change(job.id, change, self._owner.id, request if request is not None else job.request, still=job)
+        if taken:
+            self._lost.discard(job.id)
+        return taken
+
+    def lose(self, job_id: str) -> None:
+        """Take note that nobody works on a job of ours any more, though its row, which could not be written, says so."""
+        self._lost.add(job_id)
 
     async def progressed(self, job_id: str) -> None:
         """Keep that a job has got further than it was when it was begun: the times before do not count against it."""
@@ -90,11 +98,11 @@ class Jobs:
 
     def is_worked_on(self, job: JobRecord) -> bool:
         """Whether some process, this one or another, works on a job that has not ended."""
-        return job.status in _UNFINISHED and self._owner.works(job.owner)
+        return job.status in _UNFINISHED and job.id not in self._lost and self._owner.works(job.owner)
 
     def is_left(self, job: JobRecord) -> bool:
         """Whether a job has not ended, and nobody works on it."""
-        return job.status in _UNFINISHED and not self._owner.works(job.owner)
+        return job.status in _UNFINISHED and not self.is_worked_on(job)
 
     async def find(self, job_id: str) -> JobRecord | None:
         """A job, or None if there is none of that id."""

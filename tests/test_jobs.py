@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
 from dgx_pixels.tools.answers import AssetAnswer, JobResult, Reload
@@ -158,6 +159,28 @@ async def test_a_job_that_was_left_is_done_under_its_id_when_a_lasting_runner_co
     await other.close()
     assert (await runner.wait("theirs", 10)).status == "done"  # its process has died since
     await runner.close()
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+async def test_a_job_whose_outcome_could_not_be_written_does_not_run_for_ever(library: Library, lasting: bool) -> None:
+    """Its row says "running" of a living process, but nobody works on it: it is done again where that can be, or has failed."""
+    runner = JobRunner(library)
+    await runner.take_over({"sprite": lambda _: succeed} if lasting else {})
+    full = "CREATE TRIGGER full BEFORE UPDATE ON jobs WHEN NEW.status = 'done' BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+    await library._store.db.execute(full)
+    ids = [runner.start("sprite", "", "{}", succeed) for _ in range(3)]
+    for job_id in ids:
+        with pytest.raises(LibraryError, match="disk is full"):
+            await runner.wait(job_id, 10)
+    await library._store.db.execute("DROP TRIGGER full")
+
+    assert [job.id for job in await library.jobs.left()] == ids
+    assert (await runner.wait(ids[0], 0.5)).status == ("done" if lasting else "failed")
+    await runner.end(ids[1])
+    assert (await library.jobs.get(ids[1])).status == "cancelled"
+    await runner.resume(ids[2], succeed)
+    assert (await runner.wait(ids[2], 10)).status == "done"
+    assert (await runner.wait(ids[1], 0)).status == "cancelled"
 
 
 async def test_a_job_that_was_begun_three_times_is_not_begun_again(library: Library, tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ async def run_job(
     except LibraryError as error:
         raise ToolError(str(error)) from error
     if answer.status in ("failed", "cancelled"):
-        before = "" if new else f" Its key {key!r} stands for this job {job_id} from now on: give another to try again."
+        burnt = not new and answer.status == "failed"
+        before = f" Its key {key!r} stands for this job {job_id} from now on: give another to try again." if burnt else ""
         raise ToolError((answer.error or "The job was cancelled before it was done.") + before)
     return await shown(services, answer)
 
