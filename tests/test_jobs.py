@@ -265,3 +265,24 @@ async def test_a_call_that_is_sent_again_joins_the_job_that_it_has_started(runne
     assert (await runner.wait(cancelled, 10)).status == "cancelled"
     assert await runner.join(cancelled, "sprite", succeed)
     assert (await runner.wait(cancelled, 10)).status == "done"
+
+
+async def test_the_status_does_not_read_through_all_jobs_that_ever_were(library: Library) -> None:
+    """Each of its queries goes by an index, though there are many ended jobs and few others."""
+    jobs, db = library.jobs, library._store.db
+    for i in range(30):
+        await jobs.create(f"job{i:02}", "sprite", "", "{}")
+        await jobs.set(f"job{i:02}", "done" if i != 5 else "paused", result="{}")
+    asked: list[str] = []
+    await db.set_trace_callback(asked.append)
+    states = [(found["id"], found["status"]) for found in await jobs.recent_states(3)]
+    counts = await jobs.counts()
+    await db.set_trace_callback(None)  # type: ignore[arg-type]  # sqlite3 takes None
+
+    assert states == [("job05", "paused"), ("job29", "done"), ("job28", "done")]
+    assert [job.id for job in await jobs.recent(3)] == ["job05", "job29", "job28"]
+    assert counts == {"queued": 0, "running": 0, "paused": 1}
+    assert len(asked) == 3
+    for query in asked:
+        steps = [row["detail"] for row in await db.execute_fetchall(f"EXPLAIN QUERY PLAN {query}")]
+        assert all("USING" in step and "INDEX" in step for step in steps if "jobs" in step), steps
