@@ -227,3 +227,4 @@ def test_a_list_that_was_sent_as_text_is_a_list() -> None:
     assert prompts_of("[red] potion") is None
     assert prompts_of("a potion") is None
     assert prompts_of("[1, 2]") is None
+    assert prompts_of("[" * 100_000) is None
