@@ -176,7 +176,11 @@ CREATE TABLE promotions (
     undone REAL                     -- when it was rolled back; NULL: it was not
 ) STRICT;
 """
-_MIGRATIONS = (_TABLES, _RERUNS, _KEYS, _COMPARISONS, _SEARCH, _PROMOTIONS)
+_JOB_INDEXES = """
+CREATE INDEX jobs_open ON jobs (status) WHERE status IN ('queued', 'running', 'paused');
+CREATE INDEX jobs_by_created ON jobs (created);
+"""
+_MIGRATIONS = (_TABLES, _RERUNS, _KEYS, _COMPARISONS, _SEARCH, _PROMOTIONS, _JOB_INDEXES)
 """Each leads from the schema version that is its place here to the next one."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.records import JobRecord, KeyedJob
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _UNFINISHED = ("queued", "running")
 """A paused job waits for whoever paused it: nobody need work on it, and none takes it over."""
+_OPEN = "status IN ('queued', 'running', 'paused')"
+"""As the partial index has it: with parameters in its place SQLite would not use that."""
 _COLUMNS = "SELECT id, kind, project, request, status, result, error, owner, attempts, created, updated FROM jobs"
 
 PROGRESSED = "attempts = min(attempts, 1)"
@@ -27,6 +29,7 @@ class Jobs:
     def __init__(self, store: Store, owner: Owner) -> None:
         self._store = store
         self._owner = owner
+        self._lost: set[str] = set()
 
     async def create(self, job_id: str, kind: str, project: str, request: str) -> None:
         """Keep a new job, queued, as ours."""
@@ -64,7 +67,14 @@ class Jobs:
         With a new request, if one is given; `afresh` forgets how often it was begun.
         """
         change = "status = 'queued', owner = ?, request = ?, result = NULL, error = NULL" + (", attempts = 0" if afresh else "")
-        return await self._change(job.id, change, self._owner.id, request if request is not None else job.request, still=job)
+        taken = await self._change(job.id, change, self._owner.id, request if request is not None else job.request, still=job)
+        if taken:
+            self._lost.discard(job.id)
+        return taken
+
+    def lose(self, job_id: str) -> None:
+        """Take note that nobody works on a job of ours any more, though its row, which could not be written, says so."""
+        self._lost.add(job_id)
 
     async def progressed(self, job_id: str) -> None:
         """Keep that a job has got further than it was when it was begun: the times before do not count against it."""
@@ -90,11 +100,11 @@ class Jobs:
 
     def is_worked_on(self, job: JobRecord) -> bool:
         """Whether some process, this one or another, works on a job that has not ended."""
-        return job.status in _UNFINISHED and self._owner.works(job.owner)
+        return job.status in _UNFINISHED and job.id not in self._lost and self._owner.works(job.owner)
 
     def is_left(self, job: JobRecord) -> bool:
         """Whether a job has not ended, and nobody works on it."""
-        return job.status in _UNFINISHED and not self._owner.works(job.owner)
+        return job.status in _UNFINISHED and not self.is_worked_on(job)
 
     async def find(self, job_id: str) -> JobRecord | None:
         """A job, or None if there is none of that id."""
@@ -116,19 +126,29 @@ class Jobs:
 
     async def counts(self) -> dict[str, int]:
         """How many jobs there are of each state that is not an end: queued, running, paused."""
-        query = "SELECT status, count(*) AS n FROM jobs WHERE status IN (?, ?, ?) GROUP BY status"
-        rows = await self._store.db.execute_fetchall(query, (*_UNFINISHED, "paused"))
+        query = f"SELECT status, count(*) AS n FROM jobs WHERE {_OPEN} GROUP BY status"
+        rows = await self._store.db.execute_fetchall(query)
         return dict.fromkeys((*_UNFINISHED, "paused"), 0) | {row["status"]: row["n"] for row in rows}
 
     async def left(self) -> list[JobRecord]:
         """Jobs that have not ended, and that nobody works on, oldest first."""
-        query = f"{_COLUMNS} WHERE status IN (?, ?) ORDER BY created"
-        jobs = [JobRecord(**dict(row)) for row in await self._store.db.execute_fetchall(query, _UNFINISHED)]
+        query = f"{_COLUMNS} WHERE {_OPEN} ORDER BY created"
+        jobs = [JobRecord(**dict(row)) for row in await self._store.db.execute_fetchall(query)]
         return [job for job in jobs if self.is_left(job)]
 
     async def recent(self, limit: int, project: str | None = None) -> list[JobRecord]:
         """The newest jobs, of one project or of all for None: first those that have not ended, then the others, newest first."""
-        only, values = ("", []) if project is None else ("WHERE project = ?", [project])
-        query = f"{_COLUMNS} {only} ORDER BY status NOT IN (?, ?, 'paused'), created DESC LIMIT ?"
-        found = await self._store.db.execute_fetchall(query, (*values, *_UNFINISHED, limit))
-        return [JobRecord(**dict(row)) for row in found]
+        return [JobRecord(**row) for row in await self._recent(_COLUMNS, limit, project)]
+
+    async def recent_states(self, limit: int) -> list[dict[str, str]]:
+        """Only the id, kind and status of each of `recent`."""
+        return await self._recent("SELECT id, kind, status FROM jobs", limit, None)
+
+    async def _recent(self, select: str, limit: int, project: str | None) -> list[dict[str, Any]]:
+        only, values = ("", ()) if project is None else ("AND project = ?", (project,))
+        found: list[dict[str, Any]] = []
+        for state in (_OPEN, f"NOT {_OPEN}"):  # two queries, since an index serves each, and none an ORDER BY of both
+            query = f"{select} WHERE {state} {only} ORDER BY created DESC LIMIT ?"
+            rows = await self._store.db.execute_fetchall(query, (*values, limit - len(found)))
+            found += [dict(row) for row in rows]
+        return found

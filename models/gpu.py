@@ -33,6 +33,8 @@ Tell = Callable[[int, int, Preview], None]
 _LINGER_S = 0.01
 """How long the thread waits for requests that come together, before it draws the first of them alone."""
 _PREVIEW_EVERY_S = 0.25
+_ENDING_S = 15.0
+"""How long leaving waits for the thread: a step takes less, and a driver that hangs never ends."""
 
 
 class Priority(IntEnum):
@@ -137,7 +139,11 @@ class GpuThread(Generic[R, P]):
             for item in (*self._queue, *self._running):
                 item.stop.set()
             self._changed.notify_all()
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._thread.join, _ENDING_S)
+        if self._thread.is_alive():
+            logger.warning(
+                "the GPU thread has not ended within %.0f s, and is not waited for: it hangs, or loads a model", _ENDING_S
+            )
 
     @property
     def waiting(self) -> int:

@@ -51,15 +51,15 @@ class GpuTelemetry:
         self._stop.set()
 
     def _run(self) -> None:
-        while True:
+        tells = True
+        while not self._stop.is_set():
             try:
-                self.latest = _read(_ask(self._index))
+                self.latest, tells = _read(_ask(self._index)), True
             except (OSError, subprocess.SubprocessError, ValueError) as error:
-                self.latest = None
-                logger.warning("the GPU's driver does not tell how it is: %s", error)
-                return
-            if self._stop.wait(self._every_s):
-                return
+                if tells:  # once, not every few seconds
+                    logger.warning("the GPU's driver does not tell how it is: %s", error)
+                self.latest, tells = None, False
+            self._stop.wait(self._every_s)
 
 
 def allocated_bytes(device: torch.device) -> int | None:

@@ -27,6 +27,7 @@ class ModelsWatch(FileSystemEventHandler):
         self._folder = folder
         self._changed = changed
         self._quiet_s = quiet_s
+        self._every_s = every_s
         self._event = threading.Event()
         self._stop = threading.Event()
         self._observer = PollingObserver(timeout=every_s)
@@ -63,7 +64,8 @@ class ModelsWatch(FileSystemEventHandler):
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._event.wait()
+            if not self._event.wait(self._every_s) and not self._gone_or_back():
+                continue
             self._event.clear()
             while not self._stop.is_set() and self._event.wait(self._quiet_s):
                 self._event.clear()
@@ -72,6 +74,19 @@ class ModelsWatch(FileSystemEventHandler):
                     self._changed()
                 except Exception:  # one failure must not end the watching
                     logger.exception("what follows a change in %s failed", self._folder)
+
+    def _gone_or_back(self) -> bool:
+        """Whether the folder has just gone, as a network disk may, or is just back: watchdog ends looking at one that is away."""
+        if any(emitter.is_alive() for emitter in self._observer.emitters):
+            return False
+        if self._observer.emitters:
+            self._observer.unschedule_all()  # with what it had still to tell, that the folder has gone
+            return True
+        try:
+            self._observer.schedule(self, str(self._folder), recursive=True)
+        except OSError:  # it is away still
+            return False
+        return True
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

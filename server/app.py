@@ -169,9 +169,11 @@ def build(
     edge = Edge(settings, activity.touch)
     mcp: FastMCP[Any] = FastMCP(
         NAME, version=version(NAME), instructions=INSTRUCTIONS, lifespan=around(owners(settings, activity, role, edge)),
-        mask_error_details=True, on_duplicate="error", middleware=[activity, WrongTypes(), Asked()],
+        mask_error_details=True, on_duplicate="error", middleware=[activity],
     )  # fmt: skip
     edge.attach(mcp)
+    for inner in (WrongTypes(), Asked()):  # within the call log: it shall know a wrong argument for what it is
+        mcp.add_middleware(inner)
     for tool in _TOOLS:
         mcp.add_tool(tool)
     for resource in _RESOURCES:

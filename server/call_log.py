@@ -13,6 +13,7 @@ from mcp import MCPError
 from mcp_types import INVALID_PARAMS
 
 from dgx_pixels.server.metrics import Metrics
+from dgx_pixels.server.wrong_types import WrongTypeError
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,8 @@ class CallLog(Middleware):
             outcome = "ok"
         except Exception as error:
             outcome = "refused" if isinstance(error, ToolError) else "failed"
-            logger.warning("%s: %s", context.message.name[:_SHOWN], str(error)[:_SHOWN])
+            why = "arguments of a wrong name or type" if isinstance(error, WrongTypeError) else str(error)[:_SHOWN]
+            logger.warning("%s: %s", context.message.name[:_SHOWN], why)
             raise
         finally:
             seconds = time.perf_counter() - begun

@@ -98,8 +98,10 @@ class Edge:
         if kind == "job" and self._services is not None:
             self.metrics.job_changed(self._services.library, changed)
 
-    async def _health(self, _: Request) -> Response:
+    async def _health(self, request: Request) -> Response:
         self._touch()  # who asks is about to send a request
+        if request.query_params.get("only") == "identity":
+            return JSONResponse(self._status.identity)
         return JSONResponse(await self._said())
 
     async def _metrics(self, _: Request) -> Response:

@@ -33,7 +33,7 @@ async def running(settings: Settings) -> int | None:
     """The process id of the server of this home, if it answers. Raises NoServerError if something else answers in its place."""
     try:
         async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:  # never through a proxy
-            answer = await client.get(settings.health_url, headers=settings.authorization)
+            answer = await client.get(settings.health_url, params={"only": "identity"}, headers=settings.authorization)
             said = answer.json()
     except httpx2.TransportError:
         return None

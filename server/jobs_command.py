@@ -9,8 +9,10 @@ import argparse
 import asyncio
 import json
 import logging
+import shutil
 import sys
 import time
+import unicodedata
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ from dgx_pixels.server.asking import ask
 from dgx_pixels.server.compare_command import in_our_words
 from dgx_pixels.server.connect import transport
 from dgx_pixels.server.find import running
+from dgx_pixels.server.logs import printable
 from dgx_pixels.tools.answers import JobAnswer
 from dgx_pixels.tools.resuming import RESUMES
 
@@ -144,7 +147,19 @@ def _age(seconds: float) -> str:
 
 def _print(lines: list[str], before: int) -> int:
     """Print the lines, over the ones that were printed before if that is a terminal; answers with how many they are."""
-    if before and sys.stdout.isatty():
-        sys.stdout.write(f"\x1b[{before}A\x1b[J")
+    lines = [printable(line) for line in lines]
+    if sys.stdout.isatty():
+        lines = [_cut(line, shutil.get_terminal_size().columns) for line in lines]  # one that wraps would be two
+        sys.stdout.write(f"\x1b[{before}A\x1b[J" if before else "")
     print("\n".join(lines), flush=True)
     return len(lines)
+
+
+def _cut(line: str, columns: int) -> str:
+    """As much of the line as a terminal of so many columns shows in one row."""
+    used = 0
+    for place, character in enumerate(line):
+        used += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if used > columns:
+            return line[:place]
+    return line

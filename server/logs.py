@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
@@ -12,11 +13,42 @@ from dgx_pixels.tools.jobs import CURRENT_JOB
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import TracebackType
 
 _MOST_BYTES, _BACKUPS = 5 << 20, 4
 _MOST_TEXT = 4000
 """Characters of one message or traceback: whatever a caller sends, a line stays a line."""
 _OURS, _OTHERS = "dgx_pixels", ("fastmcp", "mcp", "uvicorn", "asyncio")
+
+
+def printable(text: str) -> str:
+    """The text with each character that does not print as its escape: no line that is none, and no order to a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class Words(logging.Formatter):
+    """One line a record, whatever is in it; a traceback's lines follow it, indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
+        """Write the record on one line."""
+        return printable(super().formatMessage(record))
+
+    def formatException(  # noqa: N802  # logging's name
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+    ) -> str:
+        """Write the traceback so that none of its lines looks like a record."""
+        return "\n".join(f"  {printable(line)}" for line in super().formatException(ei).splitlines())
+
+
+class _StderrFile(RotatingFileHandler):
+    """For a process whose stdout and stderr are the log file itself: they go on in the next file as the log does."""
+
+    def doRollover(self) -> None:  # noqa: N802  # logging's name
+        """Begin a new file."""
+        super().doRollover()
+        assert self.stream is not None, "a rotation opens the next file"
+        for descriptor in (1, 2):
+            os.dup2(self.stream.fileno(), descriptor)
 
 
 class JsonLines(logging.Formatter):
@@ -39,10 +71,11 @@ class JsonLines(logging.Formatter):
 def configure(home: Path) -> None:
     """Log what this process does, from INFO on into `home/logs/server.jsonl`, from WARNING on on stderr, too.
 
-    The file is at most 5 MiB, and four before it are kept. Where it cannot be written, a warning says so.
+    The file is at most 5 MiB, and four before it are kept. Where it cannot be written, a warning says so. A stderr that is
+    `home/logs/server.log`, as a proxy starts a server, is bounded likewise, with one file before it.
     """
-    people = logging.StreamHandler()
-    people.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    people = _people(home / "logs" / "server.log")
+    people.setFormatter(Words("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     people.setLevel(logging.WARNING)
     handlers: list[logging.Handler] = [people]
     refused: OSError | None = None
@@ -65,3 +98,12 @@ def configure(home: Path) -> None:
         logger.setLevel(logging.INFO if name == _OURS else logging.WARNING)
     if refused is not None:
         logging.getLogger(_OURS).warning("nothing is logged into %s: %s", home / "logs", refused)
+
+
+def _people(log: Path) -> logging.Handler:
+    try:
+        if os.path.samestat(os.fstat(2), log.stat()):
+            return _StderrFile(log, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8")
+    except OSError:  # there is no such file, or no stderr
+        pass
+    return logging.StreamHandler()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -36,7 +37,10 @@ class Metrics:
             "dgx_pixels_images_generated", "Images that jobs have made.", ("workflow", "model"), registry=self.registry
         )
         self.failures = Counter(
-            "dgx_pixels_generation_failures", "Jobs that have failed.", ("workflow", "error_type"), registry=self.registry
+            "dgx_pixels_generation_failures",
+            "Jobs, and prompts of batches, that have failed.",
+            ("workflow", "error_type"),
+            registry=self.registry,
         )
         self.duration = Histogram(
             "dgx_pixels_generation_duration_seconds", "From a job's beginning to its end.", ("workflow",), buckets=_SECONDS,
@@ -116,7 +120,12 @@ class Metrics:
         if job.status != "done" or job.result is None:
             return
         self.duration.labels(job.kind).observe(seconds)
-        for asset in json.loads(job.result).get("assets", ()):
+        result = json.loads(job.result)
+        items = (result.get("batch") or {}).get("items", ())
+        for item in items:
+            if item["status"] == "failed":
+                self.failures.labels(job.kind, error_type(item["error"] or "")).inc()
+        for asset in chain(result.get("assets", ()), *(item["assets"] for item in items)):
             recipe = json.loads((await library.version(asset["id"], asset["version"])).recipe)
             self.generated.labels(job.kind, str(recipe.get("model", _NONE))[:100]).inc()
 

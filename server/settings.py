@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     """The Bevy project; if not set, it is looked for from the working folder upwards."""
     hf_cache: AbsolutePath = Field(default_factory=lambda: _absolute(_hf_cache()))
     """Hugging Face's cache: whole SDXL models, LoRAs and VAEs that lie there are listed."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(lambda host: host.strip("[]"))] = "127.0.0.1"
     """Where the server listens; anything but this machine's own addresses needs a token."""
     port: int = Field(default=8765, ge=1, le=65535)
     token: Annotated[SecretStr, AfterValidator(_long_enough)] | None = None
@@ -94,9 +94,13 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         """Where the server answers MCP over HTTP."""
-        return f"http://{self.host}:{self.port}/mcp"
+        return f"http://{self._address}/mcp"
 
     @property
     def health_url(self) -> str:
         """Where the server says that it is there."""
-        return f"http://{self.host}:{self.port}/health"
+        return f"http://{self._address}/health"
+
+    @property
+    def _address(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

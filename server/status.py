@@ -39,20 +39,25 @@ class Status:
         self._renderer = renderer
         self._begun = time.monotonic()
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Which server this is. It asks neither the database nor the disk: every request through a proxy begins with it."""
+        return {"name": NAME, "version": version(NAME), "home": str(self._settings.home), "pid": os.getpid()}
+
     async def of(self, services: Services, projects: Iterable[Path]) -> dict[str, Any]:
         """The status as JSON has it. Raises LibraryError."""
         home = self._settings.home
         disk, memory = await asyncio.to_thread(lambda: (shutil.disk_usage(home).free, memory_available()))
         renderer, gpu = self._renderer(), self._telemetry.latest
         jobs = services.library.jobs
-        recent = [{"id": j.id, "kind": j.kind, "status": j.status} for j in await jobs.recent(_RECENT)]
+        recent = await jobs.recent_states(_RECENT)
         return {
-            "name": NAME, "version": version(NAME), "home": str(home), "pid": os.getpid(),
+            **self.identity,
             "uptime_s": round(time.monotonic() - self._begun, 1),
             "device": str(renderer.device) if renderer is not None else self._settings.device,
             "models_in_memory": list(renderer.shelf.ids) if renderer is not None else [],
             "gpu": asdict(gpu) if gpu is not None else None,
-            "gpu_allocated_bytes": allocated_bytes(renderer.device) if renderer is not None else None,
+            "gpu_allocated_bytes": await asyncio.to_thread(allocated_bytes, renderer.device) if renderer is not None else None,
             "queue_depth": services.gpu.waiting,
             "jobs": await jobs.counts(),
             "recent_jobs": recent,

@@ -10,19 +10,23 @@ from fastmcp.server.middleware import Middleware, MiddlewareContext
 from pydantic import ValidationError as PydanticError
 
 
+class WrongTypeError(ToolError):
+    """Its sentence repeats what was given, which may be a prompt: it is for the caller, and not for a log."""
+
+
 class WrongTypes(Middleware):
     """Turns pydantic's errors about a call's arguments into one sentence."""
 
     async def on_call_tool(
         self, context: MiddlewareContext[Any], call_next: Callable[[MiddlewareContext[Any]], Awaitable[Any]]
     ) -> Any:  # noqa: ANN401  # whatever the tool answers
-        """Pass the call on. Raises ToolError."""
+        """Pass the call on. Raises WrongTypeError."""
         try:
             return await call_next(context)
         except ValidationError as error:
             if not isinstance(error.__cause__, PydanticError):
                 raise
-            raise ToolError(sentence(context.message.name, error.__cause__)) from error
+            raise WrongTypeError(sentence(context.message.name, error.__cause__)) from error
 
 
 def sentence(tool: str, error: PydanticError) -> str:

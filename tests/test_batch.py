@@ -16,12 +16,14 @@ from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
 
 from dgx_pixels.bevy.names import MAX_LENGTH
+from dgx_pixels.bevy.publisher import Publisher
 from dgx_pixels.models.gpu import GpuThread, Tell
 from dgx_pixels.models.render import RenderRequest
 from dgx_pixels.models.renderer import Outcome, Renderer
 from dgx_pixels.server import app
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.tools import batch_job
 from dgx_pixels.tools.batch_request import names_apart, prompts_of
 
 PROMPTS = ["a red potion", "a gold key", "x" * 501, "a red potion", "a green gem"]
@@ -179,6 +181,38 @@ async def test_who_waits_for_a_sprite_does_not_wait_for_a_batch(
     assert ["potion" in prompt for drawn in noting.drawn for prompt in drawn].index(True) <= 1
 
 
+async def test_a_batch_that_is_cancelled_while_it_publishes_goes_no_further(
+    settings: Settings, game: Path, monkeypatch: pytest.MonkeyPatch, noting: type[NotingRenderer]
+) -> None:
+    """What has begun to reach the game is finished; nothing more is drawn."""
+    publish, begun, go_on = Publisher.publish, threading.Event(), threading.Event()
+
+    def slow(*arguments: Any, **more: Any) -> list[bool]:  # noqa: ANN401  # passes on what it gets
+        begun.set()
+        go_on.wait(30)
+        return publish(*arguments, **more)
+
+    monkeypatch.setattr(Publisher, "publish", slow)
+    monkeypatch.setattr(batch_job, "_AT_ONCE", 1)
+    async with Client(build(settings)[0]) as client:
+        asked = {**BATCH, "prompt": [f"a gold key {i}" for i in range(5)], "wait_s": 0}
+        job_id = ((await client.call_tool("generate_sprite", asked)).structured_content or {})["job_id"]
+        await asyncio.to_thread(begun.wait, 30)
+        with closing(sqlite3.connect(settings.home / "library.sqlite3")) as db:
+            while db.execute("SELECT count(*) FROM versions").fetchone() != (2,):
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)  # by now the batch waits for the publishing
+        cancelling = asyncio.create_task(client.call_tool("cancel_job", {"job_id": job_id}))
+        await asyncio.sleep(0.1)
+        go_on.set()
+        answer = (await cancelling).structured_content
+
+    assert answer is not None
+    assert answer["status"] == "cancelled"
+    assert len(noting.drawn) == 2
+    assert [p.name for p in (game / "assets/sprites").iterdir()] == ["item_gold_key_0.png"]
+
+
 def test_names_of_a_batch_differ() -> None:
     """The first keeps its name, later ones get a number, none takes another's own name, and none is too long."""
     assert names_apart(["gem", "key", "gem", "gem_2", "gem"]) == ["gem", "key", "gem_3", "gem_2", "gem_4"]
@@ -193,3 +227,4 @@ def test_a_list_that_was_sent_as_text_is_a_list() -> None:
     assert prompts_of("[red] potion") is None
     assert prompts_of("a potion") is None
     assert prompts_of("[1, 2]") is None
+    assert prompts_of("[" * 100_000) is None

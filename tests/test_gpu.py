@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from dgx_pixels.models import gpu as gpu_thread
 from dgx_pixels.models.gpu import GpuLostError, GpuThread, Priority, QueueFullError, Tell, WorkCancelledError
 
 
@@ -69,6 +70,31 @@ async def test_all_work_runs_on_one_thread_that_is_not_the_loops(engine: Engine)
 
     assert drawn == ["A", "B", "C"]
     assert engine.threads == {"gpu"}
+
+
+async def test_a_hung_driver_does_not_keep_an_ending_server_alive(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What makes no step any more is given up after a while, with a line in the log."""
+    monkeypatch.setattr(gpu_thread, "_ENDING_S", 0.2)
+    hung, engine.steps = threading.Event(), 1
+
+    def hang(_: Sequence[Request], tell: Tell) -> list[str | Exception]:
+        engine.begun.set()
+        hung.wait(60)
+        return ["A"]
+
+    monkeypatch.setattr(engine, "draw", hang)
+    async with GpuThread[Request, str](lambda: engine) as gpu:
+        drawing = asyncio.create_task(gpu.draw(Request("a")))
+        await asyncio.to_thread(engine.begun.wait, 10)
+        drawing.cancel()
+
+    assert not hung.is_set()
+    assert gpu._thread.is_alive()
+    assert "has not ended" in caplog.text
+    hung.set()
+    await asyncio.to_thread(gpu._thread.join)
 
 
 async def test_the_engine_is_made_on_the_thread_once_and_only_when_needed(engine: Engine) -> None:

@@ -92,6 +92,24 @@ async def test_with_its_token_and_by_its_name_a_client_comes_in(settings: Settin
             assert (await client.get("/health", headers=asked.authorization | more)).json()["name"] == "dgx-pixels"
 
 
+async def test_who_the_server_is_can_be_asked_without_all_its_state(settings: Settings) -> None:
+    """Each call through `stdio` begins with that: it takes no look at the library."""
+    async with asking(settings) as client:
+        who = (await client.get("/health", params={"only": "identity"})).json()
+        every = (await client.get("/health")).json()
+
+    assert {*who} == {"name", "version", "home", "pid"}
+    assert who.items() <= every.items()
+
+
+def test_an_ipv6_address_stands_in_brackets_in_addresses(settings: Settings) -> None:
+    """Given with them or without."""
+    for host in ("::1", "[::1]"):
+        asked = Settings(**{**settings.model_dump(), "host": host})
+        assert (asked.host, asked.url) == ("::1", f"http://[::1]:{asked.port}/mcp")
+        assert asked.health_url == f"http://[::1]:{asked.port}/health"
+
+
 @pytest.mark.parametrize("said", [True, False])
 async def test_a_prompt_of_100_mb_is_refused_before_it_is_read(
     settings: Settings, caplog: pytest.LogCaptureFixture, said: bool

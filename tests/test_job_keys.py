@@ -171,6 +171,52 @@ async def test_a_paused_job_goes_on_where_it_was(library: Library, runner: JobRu
         await runner.resume(job_id)
 
 
+@pytest.mark.parametrize("lasting", [True, False])
+async def test_a_pause_that_was_accepted_is_kept_when_the_server_ends(library: Library, lasting: bool) -> None:
+    """Though the work had not come to its next step: the next server does not go on with it; a cancel after it is a cancel."""
+    asked = asyncio.Event()
+
+    async def slow(report: JobReport) -> JobResult:
+        report.pausable(asked.set)
+        await asyncio.sleep(3600)
+        return RESULT
+
+    runner = JobRunner(library)
+    await runner.take_over({"training": lambda _: slow} if lasting else {})
+    paused, cancelled = (runner.start("training", "", "{}", slow) for _ in range(2))
+    await asyncio.sleep(0.05)
+    assert runner.pause(paused)
+    assert runner.pause(cancelled)
+    assert runner.cancel(cancelled)
+    closing = asyncio.create_task(runner.close())
+    await asyncio.wait({closing}, timeout=5)
+
+    assert closing.done()
+    assert asked.is_set()
+    assert [(await library.jobs.get(job_id)).status for job_id in (paused, cancelled)] == ["paused", "cancelled"]
+
+
+async def test_a_key_of_a_job_that_is_just_being_cancelled_is_not_burnt(runner: JobRunner) -> None:
+    """Who asks again while it ends waits for the end, and has it begun anew."""
+
+    async def hard_to_stop(_: Report) -> JobResult:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.1)
+        return RESULT
+
+    job_id, _ = await runner.start_once("sprite", "", "{}", hard_to_stop, key="one", asked="a")
+    await asyncio.sleep(0.05)
+    runner.cancel(job_id)
+    work = Counting()
+    work.may_end.set()
+
+    assert await runner.start_once("sprite", "", "{}", work, key="one", asked="a") == (job_id, False)
+    assert (await runner.wait(job_id, 10)).status == "done"
+    assert work.begun == 1
+
+
 async def test_what_cannot_be_paused_says_so_and_goes_on(server: FastMCP[Any]) -> None:
     """A sprite job is not harmed by the try; a job that is over answers with its state."""
     async with Client(server) as client:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
 from dgx_pixels.tools.answers import AssetAnswer, JobResult, Reload
@@ -160,6 +161,28 @@ async def test_a_job_that_was_left_is_done_under_its_id_when_a_lasting_runner_co
     await runner.close()
 
 
+@pytest.mark.parametrize("lasting", [True, False])
+async def test_a_job_whose_outcome_could_not_be_written_does_not_run_for_ever(library: Library, lasting: bool) -> None:
+    """Its row says "running" of a living process, but nobody works on it: it is done again where that can be, or has failed."""
+    runner = JobRunner(library)
+    await runner.take_over({"sprite": lambda _: succeed} if lasting else {})
+    full = "CREATE TRIGGER full BEFORE UPDATE ON jobs WHEN NEW.status = 'done' BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+    await library._store.db.execute(full)
+    ids = [runner.start("sprite", "", "{}", succeed) for _ in range(3)]
+    for job_id in ids:
+        with pytest.raises(LibraryError, match="disk is full"):
+            await runner.wait(job_id, 10)
+    await library._store.db.execute("DROP TRIGGER full")
+
+    assert [job.id for job in await library.jobs.left()] == ids
+    assert (await runner.wait(ids[0], 0.5)).status == ("done" if lasting else "failed")
+    await runner.end(ids[1])
+    assert (await library.jobs.get(ids[1])).status == "cancelled"
+    await runner.resume(ids[2], succeed)
+    assert (await runner.wait(ids[2], 10)).status == "done"
+    assert (await runner.wait(ids[1], 0)).status == "cancelled"
+
+
 async def test_a_job_that_was_begun_three_times_is_not_begun_again(library: Library, tmp_path: Path) -> None:
     """What ends the process each time ends it three times, not for ever."""
     await left_behind(tmp_path, "left", begun=3)
@@ -242,3 +265,24 @@ async def test_a_call_that_is_sent_again_joins_the_job_that_it_has_started(runne
     assert (await runner.wait(cancelled, 10)).status == "cancelled"
     assert await runner.join(cancelled, "sprite", succeed)
     assert (await runner.wait(cancelled, 10)).status == "done"
+
+
+async def test_the_status_does_not_read_through_all_jobs_that_ever_were(library: Library) -> None:
+    """Each of its queries goes by an index, though there are many ended jobs and few others."""
+    jobs, db = library.jobs, library._store.db
+    for i in range(30):
+        await jobs.create(f"job{i:02}", "sprite", "", "{}")
+        await jobs.set(f"job{i:02}", "done" if i != 5 else "paused", result="{}")
+    asked: list[str] = []
+    await db.set_trace_callback(asked.append)
+    states = [(found["id"], found["status"]) for found in await jobs.recent_states(3)]
+    counts = await jobs.counts()
+    await db.set_trace_callback(None)  # type: ignore[arg-type]  # sqlite3 takes None
+
+    assert states == [("job05", "paused"), ("job29", "done"), ("job28", "done")]
+    assert [job.id for job in await jobs.recent(3)] == ["job05", "job29", "job28"]
+    assert counts == {"queued": 0, "running": 0, "paused": 1}
+    assert len(asked) == 3
+    for query in asked:
+        steps = [row["detail"] for row in await db.execute_fetchall(f"EXPLAIN QUERY PLAN {query}")]
+        assert all("USING" in step and "INDEX" in step for step in steps if "jobs" in step), steps

@@ -16,6 +16,7 @@ from processes import DGX_PIXELS, options
 from dgx_pixels.library.library import Library
 from dgx_pixels.server.cli import main
 from dgx_pixels.server.connect import transport
+from dgx_pixels.server.jobs_command import _print
 from dgx_pixels.server.settings import Settings
 
 
@@ -69,6 +70,16 @@ def test_jobs_as_json(settings: Settings, capsys: pytest.CaptureFixture[str]) ->
         ("d", "training", "paused"), ("c", "tileset", "left"), ("b", "batch", "done"),
     ]  # fmt: skip
     assert {*jobs[0]} == {"id", "kind", "what", "project", "status", "error", "created", "updated", "progress"}
+
+
+def test_the_live_list_is_one_row_a_job_however_narrow_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the next one is printed over it; what does not print cannot move the cursor."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "10")
+    assert _print(["a red potion of mine", "a\n\x1b[2Jb", "剣剣剣剣剣剣"], 2) == 3
+    assert capsys.readouterr().out == "\x1b[2A\x1b[Ja red poti\na\\n\\x1b[2J\n剣剣剣剣剣\n"
 
 
 def test_without_jobs_the_list_says_so(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,30 +1,28 @@
-"""Status, health and metrics tell what is so, and the log has a line for what was done, with its job."""
+"""Status, health and metrics tell what is so."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from fastmcp import Client, FastMCP
+from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from prometheus_client import generate_latest
 from test_http_security import asking
 from test_resources import read
 
 from dgx_pixels.library.library import Library
+from dgx_pixels.library.records import NewVersion
 from dgx_pixels.models import telemetry
 from dgx_pixels.models.telemetry import GpuState, GpuTelemetry
-from dgx_pixels.server import logs
 from dgx_pixels.server.metrics import Metrics, error_type
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.jobs import _INNER_FAILURE, CURRENT_JOB
+from dgx_pixels.tools.answers import BatchAnswer, BatchAsset, BatchItemAnswer, JobResult
+from dgx_pixels.tools.jobs import _INNER_FAILURE
 
 SMI = "NVIDIA GB10, 54, 7, 11.62, [N/A], [N/A]\n"
 
@@ -43,22 +41,6 @@ def mcp_of(http: httpx2.AsyncClient) -> Client[Any]:
             httpx_client_factory=lambda **more: httpx2.AsyncClient(transport=http._transport, **more),  # type: ignore[arg-type]
         )
     )
-
-
-@pytest.fixture
-def logging_into(tmp_path: Path) -> Iterator[Path]:
-    """Logs are configured as a server does, for the test's own folder; afterwards they are as before."""
-    names = (logs._OURS, *logs._OTHERS)
-    before = {name: (logger := logging.getLogger(name), logger.handlers[:], logger.propagate, logger.level) for name in names}
-    for name in names:
-        logging.getLogger(name).handlers = []
-    logs.configure(tmp_path)
-    yield tmp_path / "logs/server.jsonl"
-    for logger, handlers, propagate, level in before.values():
-        for handler in logger.handlers:
-            handler.close()
-        logger.handlers, logger.propagate = handlers, propagate
-        logger.setLevel(level)
 
 
 async def test_metrics_count_what_jobs_have_made(settings: Settings) -> None:
@@ -98,6 +80,30 @@ async def test_a_failed_job_is_counted_by_its_kind_and_a_cancelled_one_is_no_fai
     assert "dgx_pixels_generation_duration_seconds_count" not in text
 
 
+async def test_a_batchs_pictures_and_failed_prompts_are_counted(tmp_path: Path) -> None:
+    """Each by its model or its kind, though the job as a whole is done."""
+    library, metrics = await Library.open(tmp_path), Metrics()
+    kept = await library.add(NewVersion(
+        project="", path="sprites/gem.png", kind="sprite", name="gem", category="item", png=b"png", recipe='{"model": "sdxl"}',
+        width=1, height=1, colors=1, seed=1,
+    ))  # fmt: skip
+    asset = BatchAsset(id=kept.id, version=kept.version, path=kept.path, seed=1, published=False, reloaded=None)
+    items = [
+        BatchItemAnswer(prompt="a gem", status="done", assets=[asset]),
+        BatchItemAnswer(prompt="a key", status="failed", error="There is no model 'x'.", assets=[]),
+    ]
+    result = JobResult(batch=BatchAnswer(done=1, failed=1, folder=None, items=items))
+    await library.jobs.create("one", "batch", "", "{}")
+    await library.jobs.set("one", "done", result=result.model_dump_json())
+    metrics.job_changed(library, "one")
+    await metrics.close()
+    await library.close()
+    text = generate_latest(metrics.registry).decode()
+
+    assert value(text, 'dgx_pixels_images_generated_total{model="sdxl",workflow="batch"}') == 1
+    assert value(text, 'dgx_pixels_generation_failures_total{error_type="refused",workflow="batch"}') == 1
+
+
 @pytest.mark.parametrize(
     ("sentence", "kind"),
     [
@@ -135,18 +141,22 @@ def test_what_the_driver_tells_is_read() -> None:
         telemetry._read("No devices were found\n")
 
 
-def test_a_driver_that_cannot_be_asked_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is warned of once; nothing waits for it."""
-    smi = tmp_path / "nvidia-smi"
-    smi.write_text("#!/bin/sh\nexit 9\n")
+def test_a_driver_that_does_not_answer_is_warned_of_once_and_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A driver that is busy for a while tells afterwards."""
+    smi, asked_of = tmp_path / "nvidia-smi", tmp_path / "asked"
+    smi.write_text(f"#!/bin/sh\necho x >> {asked_of}\n[ $(wc -l < {asked_of}) -gt 3 ] || exit 9\necho '{SMI.strip()}'\n")
     smi.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     asked = GpuTelemetry(every_s=0.01)
     asked.start()
-    asked._thread.join(5)
+    while asked.latest is None:
+        assert asked._thread.is_alive()
+    asked.stop()
 
-    assert not asked._thread.is_alive()
-    assert asked.latest is None
+    assert asked.latest.temperature_c == 54
+    assert caplog.text.count("does not tell how it is") == 1
 
 
 def test_a_driver_that_tells_is_asked_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,46 +173,3 @@ def test_a_driver_that_tells_is_asked_again_and_again(tmp_path: Path, monkeypatc
 
     assert asked.latest is not None
     assert asked.latest.temperature_c == 54
-
-
-async def test_the_log_has_each_call_and_each_jobs_end(logging_into: Path, server: FastMCP[Any]) -> None:
-    """As JSON lines with the job's id, which is also on what is logged while it is worked on; prompts are not logged."""
-    async with Client(server) as client:
-        asked = {"prompt": "a secret potion", "seed": 1, "steps": 1}
-        job = (await client.call_tool("generate_sprite", asked)).structured_content
-        assert job is not None
-        await client.call_tool("generate_sprite", {"prompt": ""}, raise_on_error=False)
-        token = CURRENT_JOB.set("f00")
-        logging.getLogger("dgx_pixels.anything").warning("of a job, \n in two lines")
-        CURRENT_JOB.reset(token)
-        await asyncio.sleep(0.1)
-
-    lines = [json.loads(line) for line in logging_into.read_text().splitlines()]
-    ended = next(line for line in lines if line.get("job") == job["job_id"])
-    assert (ended["kind"], ended["status"], ended["level"]) == ("sprite", "done", "info")
-    assert [line["outcome"] for line in lines if line.get("tool") == "generate_sprite"] == ["ok", "refused"]
-    assert next(line for line in lines if line.get("job") == "f00")["message"] == "of a job, \n in two lines"
-    assert "secret" not in logging_into.read_text()
-
-
-def test_the_log_is_bounded(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Whatever is logged, it is at most five files of a bounded size, and no line is longer than a few thousand characters."""
-    monkeypatch.setattr(logs, "_MOST_BYTES", 20_000)
-    file: Path = request.getfixturevalue("logging_into")
-    for _ in range(40):
-        logging.getLogger("dgx_pixels.anything").info("%s", "x" * 10_000)
-
-    files = sorted(file.parent.glob("server.jsonl*"))
-    assert len(files) == 5
-    assert all(0 < f.stat().st_size <= 20_000 for f in files)
-
-
-def test_a_log_that_cannot_be_written_is_said_and_nothing_more(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The server runs without one."""
-    (tmp_path / "logs").write_text("a file where the folder should be")
-    logs.configure(tmp_path)
-    handlers = logging.getLogger(logs._OURS).handlers
-
-    assert len(handlers) == 1
-    for name in (logs._OURS, *logs._OTHERS):
-        logging.getLogger(name).handlers, logging.getLogger(name).propagate = [], True

@@ -49,7 +49,8 @@ async def batch_job(services: Services, request: BatchRequest, project: BevyProj
         for start in range(0, len(request.items), size):
             chunk = request.items[start : start + size]
             made = await asyncio.gather(*(_made(services, item, project, shares, start + i) for i, item in enumerate(chunk)))
-            answers += await publishing if publishing is not None else []
+            # Shielded, since publishing takes in a cancel that comes too late for it: the next chunks must hear of it.
+            answers += await asyncio.shield(publishing) if publishing is not None else []
             publishing = asyncio.create_task(_published(services, project, chunk, made))
         answers += await publishing if publishing is not None else []
     finally:

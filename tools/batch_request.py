@@ -45,7 +45,7 @@ def prompts_of(prompt: str | list[str]) -> list[str] | None:
         return prompt
     try:
         found = json.loads(prompt) if prompt.lstrip().startswith("[") else None
-    except ValueError:
+    except (ValueError, RecursionError):  # of thousands of brackets
         return None
     return found if isinstance(found, list) and all(isinstance(p, str) for p in found) else None
 

@@ -33,6 +33,7 @@ class Flight:
         self.running = False
         self.begun = False
         self.cancelled = False
+        self.pausing = False
         self.waiters = 0
         self.left = False  # ended for now, by closing: another process shall do it
         self.kept = asyncio.Event()  # the library has it, or could not take it
@@ -63,6 +64,7 @@ class Flight:
         """Ask the work to end for now; answers whether it can."""
         if self._pause is None or self.cancelled:
             return False
+        self.pausing = True
         self._pause()
         return True
 

@@ -62,8 +62,8 @@ async def run_job(
     except LibraryError as error:
         raise ToolError(str(error)) from error
     if answer.status in ("failed", "cancelled"):
-        goes_on = new or kind == "comparison"  # by that same key
-        before = "" if goes_on else f" Its key {key!r} stands for this job {job_id} from now on: give another to try again."
+        burnt = not new and answer.status == "failed" and kind != "comparison"  # which goes on by that same key
+        before = f" Its key {key!r} stands for this job {job_id} from now on: give another to try again." if burnt else ""
         raise ToolError(why_ended(answer, kind) + before)
     return await shown(services, answer)
 

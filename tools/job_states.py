@@ -40,7 +40,7 @@ def answer_of(job: JobRecord, flight: Flight | None, *, worked_on: bool) -> JobA
         job_id=job.id,
         status="failed",
         progress=progress,
-        error="The server ended before the job was done.",
+        error="The server ended before the job was done, or could not write what became of it.",
         next="Ask again.",
     )
 

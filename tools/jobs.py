@@ -128,7 +128,11 @@ class JobRunner:
             if flight.cancelled:
                 flight.work.cancel()
             await asyncio.wait({flight.work})
-            await self._keep_outcome(flight, job_id, flight.work)
+            try:
+                await self._keep_outcome(flight, job_id, flight.work)
+            except BaseException:
+                self._library.jobs.lose(job_id)
+                raise
         finally:
             flight.kept.set()
             del self._flights[job_id]
@@ -141,10 +145,10 @@ class JobRunner:
             return await work(flight)
 
     async def _keep_outcome(self, flight: Flight, job_id: str, work: asyncio.Task[JobResult]) -> None:
-        if work.cancelled() and flight.left:
+        if work.cancelled() and flight.left and not flight.pausing:
             return await self._library.jobs.give_back(job_id, begun=flight.begun)
         if work.cancelled():
-            return await self._library.jobs.set(job_id, "cancelled")
+            return await self._library.jobs.set(job_id, "paused" if flight.left else "cancelled")
         error = work.exception()
         if error is None:
             return await self._library.jobs.set(job_id, "done", result=work.result().model_dump_json())
@@ -174,6 +178,8 @@ class JobRunner:
         so does a failed one that keeps all it has made.
         Raises JobFailedError for a job of another kind.
         """
+        if (ending := self._flights.get(job_id)) is not None and ending.cancelled and ending.all is not None:
+            await asyncio.wait({ending.all})
         job = None if job_id in self._flights else await self._library.jobs.find(job_id)
         if job_id in self._flights:  # by now
             return True
@@ -279,11 +285,12 @@ class JobRunner:
     async def close(self) -> None:
         """End what is in flight and wait for it.
 
-        It is left to the next process if this one takes over such work, too; else it is paused if it can be, or cancelled.
+        It is left to the next process if this one takes over such work, too; else it is paused if it can be, or cancelled. What
+        was about to pause stays paused: whoever asked for that was told so.
         """
         flights = list(self._flights.values())
         for flight in flights:
-            flight.left = bool(self._again) and not flight.cancelled
+            flight.left = (bool(self._again) or flight.pausing) and not flight.cancelled
             if flight.left or not flight.pause():
                 flight.cancel()
         await asyncio.gather(*(f.all for f in flights if f.all is not None), return_exceptions=True)

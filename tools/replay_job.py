@@ -90,7 +90,7 @@ async def _make(services: Services, project: BevyProject | None, request: Replay
         origin = Origin(request.path, request.name, request.category, source=source)
         return _Made(art.found.sprite, origin, art.recipe, art.checks)
     sprite = sprite_of_recipe(recipe, request.name, request.category)
-    contender = parse_contender(services.catalogue, sprite.model)
+    contender = await asyncio.to_thread(parse_contender, services.catalogue, sprite.model)
     contender.base.check_size(sprite.width, sprite.height)
     reference = await fit_reference(services, data, sprite, contender.base) if data is not None else None
     made = await draw_variant(

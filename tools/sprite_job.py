@@ -61,7 +61,7 @@ async def make_sprites(
 
     Raises one of JOB_ERRORS.
     """
-    contender = parse_contender(services.catalogue, request.model)
+    contender = await asyncio.to_thread(parse_contender, services.catalogue, request.model)
     reference = await read_reference(services, project, request, contender.base)
     progress = _Progress(report, request.variants)
     variants = [

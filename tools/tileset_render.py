@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -46,7 +47,7 @@ async def draw_textures(services: Services, request: TilesetRequest, on_step: On
 
     One after the other, each in a batch of its own: so the same seed draws the same picture whatever else is drawn.
     """
-    contender = parse_contender(services.catalogue, request.model)
+    contender = await asyncio.to_thread(parse_contender, services.catalogue, request.model)
     schedule = request.schedule or schedule_for(contender, "standard")
     side = drawn_side(contender.base, request.tile_size)
     total, done = len(request.terrains) * request.variants * schedule.steps, 0
