@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from fastmcp import Client
 from PIL import Image
 from test_publish_asset import keep_tileset, manifest, refusal
 
+from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.bevy.project import BevyProject, open_project
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.search import Wanted
@@ -22,8 +24,8 @@ from dgx_pixels.pixels.checks import Check
 from dgx_pixels.pixels.edit import sprite_of
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.finished import Origin, keep, publish
-from dgx_pixels.tools.imported import edit_at, import_sprites, keep_edited
+from dgx_pixels.tools.finished import Finished, Origin, keep, publish
+from dgx_pixels.tools.imported import import_sprites, keep_edited, keep_replaced
 from dgx_pixels.tools.services import Services
 
 PATH = "sprites/item_gem.png"
@@ -45,11 +47,17 @@ def drawn(shade: int, side: int = 8, kind: str = "PNG") -> bytes:
     return out.getvalue()
 
 
-async def publish_gem(services: Services, project: BevyProject, shade: int, *, overwrite: bool = False) -> Any:  # noqa: ANN401  # AssetAnswer
-    """Keep and publish a gem, as a job does at its end."""
+async def keep_gem(services: Services, project: BevyProject, shade: int, path: str = PATH, *, replaces: bool = False) -> Finished:
+    """Keep a gem, as a job does at its end."""
     sprite = sprite_of(np.full((8, 8, 4), (shade, 0, 0, 255), dtype=np.uint8))
-    origin = Origin(PATH, "gem", "item", "a red gem", shade, "tiny-sdxl")
-    made = await keep(services, project, sprite, origin, {"kind": "sprite", "seed": shade}, {"size": Check(True, 8, True)})
+    origin = Origin(path, "gem", "item", "a red gem", shade, "tiny-sdxl")
+    recipe = {"kind": "sprite", "seed": shade, "prompt": "a red gem", "model": "tiny-sdxl"}
+    return await keep(services, project, sprite, origin, recipe, {"size": Check(True, 8, True)}, replaces=replaces)
+
+
+async def publish_gem(services: Services, project: BevyProject, shade: int, path: str = PATH, *, overwrite: bool = False) -> Any:  # noqa: ANN401  # AssetAnswer
+    """Keep and publish a gem."""
+    made = await keep_gem(services, project, shade, path, replaces=overwrite)
     (answer,) = await publish(services, project, [made], wanted=True, overwrite=overwrite)
     return answer
 
@@ -73,7 +81,7 @@ async def test_an_edit_is_kept_as_the_next_version(running: tuple[Client[Any], S
     assert manifest(game) == before
 
     assert await keep_edited(services, project, PATH) is None
-    assert await edit_at(services, project, PATH) == edited
+    assert await keep_replaced(services, project, PATH) == edited
     assert "was edited since it was published" in await refusal(client, asset=made.id, version=1)
 
 
@@ -179,3 +187,103 @@ async def test_import_keeps_what_the_project_had(running: tuple[Client[Any], Ser
     assert made.version == 1
     assert "cannot be published" in await refusal(client, asset="art/Big Hero.png")
     await client.call_tool("publish_asset", {"asset": "enemy_green_slime.png"})
+
+
+async def test_an_edit_that_is_saved_before_the_publish_is_kept(running: tuple[Client[Any], Services], game: Path) -> None:
+    """Also one that an artist saves after the new picture was kept."""
+    _, services = running
+    project = open_project(game)
+    made = await publish_gem(services, project, 1)
+    new = await keep_gem(services, project, 2)
+    (project.assets / PATH).write_bytes(drawn(7))
+    (answer,) = await publish(services, project, [new], wanted=True, overwrite=True)
+    assert answer.replaced_edit is not None
+    assert await services.library.png(made.id, answer.replaced_edit) == drawn(7)
+
+
+async def test_overwrite_keeps_a_picture_of_the_users_own(running: tuple[Client[Any], Services], game: Path) -> None:
+    """One that we never published is imported first; what the library cannot keep is not overwritten."""
+    _, services = running
+    project = open_project(game)
+    file = project.assets / PATH
+    file.parent.mkdir(parents=True)
+    file.write_bytes(drawn(7))
+    over = await publish_gem(services, project, 1, overwrite=True)
+    assert (over.version, over.replaced_edit) == (2, 1)
+    assert await services.library.png(over.id, 1) == drawn(7) != file.read_bytes()
+
+    file.write_bytes(drawn(7, kind="BMP"))
+    with pytest.raises(PublishError, match=r"BMP.*Move it away"):
+        await publish_gem(services, project, 2, overwrite=True)
+    assert file.read_bytes() == drawn(7, kind="BMP")
+
+
+async def test_the_same_edit_of_two_files_is_kept_for_both(running: tuple[Client[Any], Services], game: Path) -> None:
+    """The answer names a version of the asset that it is about."""
+    _, services = running
+    project = open_project(game)
+    other = "sprites/item_other.png"
+    made = [await publish_gem(services, project, n, path) for n, path in enumerate((PATH, other))]
+    for path in (PATH, other):
+        (project.assets / path).write_bytes(drawn(7))
+        assert await keep_edited(services, project, path) is not None
+    over = await publish_gem(services, project, 5, other, overwrite=True)
+    assert (over.id, over.replaced_edit) == (made[1].id, 2)
+    assert await services.library.png(over.id, 2) == drawn(7)
+
+
+@pytest.fixture
+async def elsewhere(settings: Settings, tmp_path: Path) -> AsyncIterator[tuple[Client[Any], Services]]:
+    """A client and services of another machine, whose library knows nothing of the game."""
+    mcp = build(Settings(home=tmp_path / "elsewhere", port=settings.port, project=settings.project, device="cpu"))[0]
+    async with Client(mcp) as client:
+        yield client, mcp._lifespan_result["services"]  # type: ignore[index]  # the server runs
+
+
+async def test_import_knows_what_was_made_by_us(
+    running: tuple[Client[Any], Services], elsewhere: tuple[Client[Any], Services], game: Path
+) -> None:
+    """After a clone a picture keeps the recipe that it carries, and a tileset its grid and files, edited or not."""
+    project = open_project(game)
+    await publish_gem(running[1], project, 1)
+    await publish(running[1], project, [await keep_tileset(running[1], game, 1)], wanted=True, overwrite=False)
+    before = json.loads((game / "assets/manifests/dgx_pixels.json").read_text())["assets"]
+    client, services = elsewhere
+    gem, tiles = (await import_sprites(services, project)).assets
+    assert json.loads(gem.recipe) == {"kind": "sprite", "model": "tiny-sdxl", "prompt": "a red gem", "seed": 1}
+    assert [a.id for a in (await services.library.search.find(Wanted(words="red gem"), 5)).assets] == [gem.id]
+    assert [a.id for a in (await services.library.search.find(Wanted(kind="tileset"), 5)).assets] == [tiles.id]
+
+    (project.assets / TILES).write_bytes(drawn(7, 16))
+    for asset in (gem, tiles):
+        await client.call_tool("publish_asset", {"asset": asset.id, "version": 1, "overwrite": True})
+    after = json.loads((game / "assets/manifests/dgx_pixels.json").read_text())["assets"]
+    own = ("id", "version", "seed")
+    assert [{k: v for k, v in a.items() if k not in own} for a in after] == [
+        {k: v for k, v in a.items() if k not in own} for a in before
+    ]
+
+
+async def test_an_edited_tileset_of_a_clone_stays_one(
+    running: tuple[Client[Any], Services], elsewhere: tuple[Client[Any], Services], game: Path
+) -> None:
+    """By what the manifest says of it."""
+    project = open_project(game)
+    await publish(running[1], project, [await keep_tileset(running[1], game, 1)], wanted=True, overwrite=False)
+    (project.assets / TILES).write_bytes(drawn(7, 16))
+    edited = await keep_edited(elsewhere[1], project, TILES)
+    assert edited is not None
+    assert edited.kind == "tileset"
+    await elsewhere[0].call_tool("publish_asset", {"asset": TILES})
+    assert manifest(game)["tileset"] == {"n": 1}
+
+
+async def test_a_name_that_is_no_text_is_left_out(running: tuple[Client[Any], Services], game: Path) -> None:
+    """With the reason; the others are taken in."""
+    project = open_project(game)
+    Path(os.fsdecode(os.fsencode(project.assets) + b"/caf\xe9.png")).write_bytes(drawn(1))
+    (project.assets / "good.png").write_bytes(drawn(2))
+    found = await import_sprites(running[1], project)
+    assert ([a.path for a in found.assets], found.skipped) == (
+        ["good.png"], [("caf\\xe9.png", "Its name is no UTF-8 text: rename it.")],
+    )  # fmt: skip
