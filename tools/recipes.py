@@ -104,7 +104,7 @@ def recipe_of(png: bytes) -> Recipe | None:
     """The recipe that a PNG carries, if it is of a kind that is made here; None for any other bytes. Its values are unchecked."""
     try:
         found = json.loads(recipe_in(png) or "{}")
-        json.dumps(found).encode()  # half a character cannot be kept
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()  # half a character cannot be kept
     except (PngError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and found.get("kind") in (*KINDS, _SAMPLE) else None
