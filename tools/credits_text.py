@@ -93,7 +93,8 @@ def _row(use: Use, model: BaseModel | Lora | None, count: int) -> str:
     own = tuple((name, digest) for name, digest in today.items() if recorded.get(name, digest) == digest)
     digest = _shown(own) or "cannot be read"
     if not any(name in today for name in recorded):
-        licence, digest = f"{licence} (if it was the same as now)", f"not recorded; now {digest}"
+        digest = f"not recorded; now {digest}"
+        licence = licence if licence == UNKNOWN else f"{licence} (if it was the same as now)"
     return f"| {what}{source}) | {licence} | {digest} | {_learnt_from(model)} | {count} |"
 
 

@@ -206,6 +206,7 @@ def _answer(made: Finished, published_in: BevyProject | None, done: _Published) 
         sidecars=[sidecar.path for sidecar in origin.sidecars], width=asset.width, height=asset.height, colors=asset.colors,
         seed=asset.seed, checks={name: CheckAnswer(**asdict(check)) for name, check in made.checks.items()},
         published=published_in is not None,
-        replaced_edit=done.replaced.version if done.replaced is not None else None, reloaded=done.reload.reloaded,
+        replaced_edit=done.replaced.version if done.replaced is not None else None,
+        replaced_id=done.replaced.id if done.replaced is not None else None, reloaded=done.reload.reloaded,
         reload=Reload(after_ms=done.reload.after_ms, reason=done.reload.reason),
     )  # fmt: skip
