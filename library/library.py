@@ -127,8 +127,12 @@ class Library:
         return None
 
     async def _asset_id(self, new: NewVersion) -> str:
+        """The asset's id; what is said of an asset is what its newest version is."""
         known = await self.at_path(new.project, new.path)
         if known is not None:
+            await self._store.db.execute(
+                "UPDATE assets SET kind = ?, name = ?, category = ? WHERE id = ?", (new.kind, new.name, new.category, known)
+            )
             return known
         asset_id = uuid.uuid4().hex[:12]
         await self._store.db.execute(
@@ -211,6 +215,12 @@ class Library:
         query = "SELECT project FROM assets WHERE project != '' UNION SELECT project FROM places ORDER BY 1"
         return [str(row[0]) for row in await self._store.db.execute_fetchall(query)]
 
+    async def versions_of(self, project: str) -> list[tuple[str, int]]:
+        """All versions (asset id, version) of the assets that were made for a project, or put into it."""
+        query = """SELECT asset_id, version FROM versions WHERE asset_id IN (
+            SELECT id FROM assets WHERE project = ? UNION SELECT asset_id FROM places WHERE project = ?)"""
+        return [(row[0], row[1]) for row in await self._store.db.execute_fetchall(query, (project, project))]
+
     async def parents(self, asset_id: str, version: int) -> list[tuple[str, int]]:
         """What a version was made from: (asset id, version) of each."""
         query = "SELECT parent_id, parent_version FROM parents WHERE asset_id = ? AND version = ? ORDER BY 1, 2"
@@ -222,10 +232,14 @@ class Library:
         return [Place(**dict(row)) for row in await self._store.db.execute_fetchall(query, (asset_id,))]
 
     async def mark_published(self, versions: Iterable[tuple[str, int]], project: str | None = None) -> None:
-        """Remember that these versions (asset id, version) were written into `project`, or, if left out, into their own."""
+        """Remember that these versions (asset id, version) were written into `project`, or, if left out, into their own.
+
+        A version that has been collected meanwhile is passed over: its file is in the project, and the manifest names it.
+        """
         placed = """INSERT OR REPLACE INTO places
             SELECT coalesce(:project, project), path, id, :version, :now FROM assets
-            WHERE id = :asset AND coalesce(:project, project) != ''"""
+            WHERE id = :asset AND coalesce(:project, project) != ''
+            AND EXISTS (SELECT 1 FROM versions WHERE asset_id = :asset AND version = :version)"""
         marked = """UPDATE versions SET published = 1 WHERE asset_id = :asset AND version = :version
             AND (:project IS NULL OR EXISTS (SELECT 1 FROM assets WHERE id = :asset AND project = :project))"""
         rows = [{"project": project, "asset": asset, "version": version, "now": time.time()} for asset, version in versions]

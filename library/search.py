@@ -112,8 +112,10 @@ def _cursor(last: AssetVersion) -> str:
 def _read_cursor(cursor: str) -> tuple[float, str]:
     try:
         created, asset_id = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
+        if not re.fullmatch(r"[0-9a-f]{12}", asset_id):
+            raise ValueError(asset_id)
         return float(created), str(asset_id)
-    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
         raise LibraryError(
             "The cursor is none of ours: take it from the answer whose next page is wanted, or leave it out."
         ) from error

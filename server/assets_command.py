@@ -18,7 +18,7 @@ from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.tool_calls import palette_of_file
 from dgx_pixels.tools.answers import AssetList
-from dgx_pixels.tools.collecting import named_by_manifests
+from dgx_pixels.tools.collecting import needed_by_projects
 from dgx_pixels.tools.imported import import_sprites
 
 if TYPE_CHECKING:
@@ -82,15 +82,16 @@ async def _collect(settings: Settings, arguments: argparse.Namespace) -> tuple[A
         raise ToolError(f"--older-than is {arguments.older_than}, but must be a number of days from 0.")
     library = await Library.open(settings.home)
     try:
-        needed = await named_by_manifests(library)
+        needed = await needed_by_projects(library)
         work = library.garbage.delete if arguments.yes else library.garbage.find
-        garbage = await work(arguments.older_than, needed)
+        garbage = await work(arguments.older_than, needed.versions)
     finally:
         await library.close()
     size = sum(g.size for g in garbage)
     lines = [f"{g.id}  v{g.version}  {g.size:,} bytes  {g.path}  {g.project}".rstrip() for g in garbage]
+    lines += [f"{project}  all its versions stay: {why}" for project, why in needed.unread.items()]
     done = "deleted" if arguments.yes else "can go: run it again with --yes to delete them"
-    said = {"deleted": arguments.yes, "bytes": size, "versions": [asdict(g) for g in garbage]}
+    said = {"deleted": arguments.yes, "bytes": size, "versions": [asdict(g) for g in garbage], "unread": needed.unread}
     return said, [*lines, f"{len(garbage)} versions, {size:,} bytes, {done}." if garbage else "Nothing can go."]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from fastmcp import Client
+from safetensors.numpy import save_file
 from test_library_edits import drawn
 from test_library_tools import run
 
 from dgx_pixels.bevy.project import BevyProject, open_project
+from dgx_pixels.models.catalogue import weights_sha256
 from dgx_pixels.pixels.edit import sprite_of
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
@@ -48,8 +51,9 @@ async def text_of(services: Services, project: BevyProject) -> str:
 async def test_models_and_licences_of_all_ancestors_are_told(services: Services, game: Path) -> None:
     """Those of a picture, and of what it was made from; a model that is gone has an unknown licence, and that is said."""
     project = open_project(game)
-    drawn_by = await published(services, project, "potion", {"kind": "sprite", "model": "tiny-sdxl"})
-    await published(services, project, "other", {"kind": "sprite", "model": "tiny-sdxl+gone|<b>:0.8"})
+    weights = {"weights_sha256": weights_sha256(services.catalogue.get("tiny-sdxl"))}
+    drawn_by = await published(services, project, "potion", {"kind": "sprite", "model": "tiny-sdxl"} | weights)
+    await published(services, project, "other", {"kind": "sprite", "model": "tiny-sdxl+gone|<b>:0.8"} | weights)
     child = Source(((drawn_by.id, 1),), {})
     await published(services, project, "smaller", {"kind": "pixelize", "source_sha256": "0" * 64}, source=child)
     await published(services, project, "scanned", {"kind": "pixelize", "source_sha256": "1" * 64})
@@ -87,6 +91,53 @@ async def test_recipes_are_read_from_the_files_where_the_library_has_none(servic
     assert "item_potion.png | drawn by an image model from a prompt | tiny-sdxl" in said
     assert "item_other.png | of unknown origin: its recipe is lost, then edited by hand | tiny-sdxl" in said
     assert "1 of them began with a picture that the developer supplied" in said
+
+
+async def test_licences_are_those_of_what_drew(services: Services, settings: Settings, game: Path) -> None:
+    """Other weights of the same name have another licence; where none were noted, that is said; a LoRA has its own data."""
+    project, loras = open_project(game), settings.home / "models/loras"
+    loras.mkdir(parents=True, exist_ok=True)
+    halves = {f"unet.x.lora_{end}.weight": np.zeros((4, 4), np.float32) for end in ("down", "up")}
+    note = {"modelspec.license": "CC0-1.0", "dgx_pixels.dataset_sha256": "d" * 64}
+    save_file(halves, str(loras / "foo.safetensors"), metadata=note)
+    save_file(halves, str(loras / "tiny-sdxl.safetensors"))
+    same = hashlib.sha256((loras / "foo.safetensors").read_bytes()).hexdigest()
+    for name, digest in (("gem", "a" * 64), ("ring", same)):
+        recipe = {"kind": "sprite", "model": "tiny-sdxl+foo:1.0", "weights_sha256": {"foo": digest}}
+        await published(services, project, name, recipe)
+    await published(services, project, "potion", {"kind": "sprite", "model": "tiny-sdxl+tiny-sdxl:1.0"})
+
+    rows = [line for line in (await text_of(services, project)).splitlines() if line.startswith("| ")]
+    (own, other) = sorted((row for row in rows if row.startswith("| foo (LoRA")), key=lambda row: same not in row)
+    assert other.startswith("| foo (LoRA) | **unknown**")
+    assert other.endswith(f"(what has this name here now are other weights) | `{'a' * 64}` | | 1 |")
+    assert f"| CC0-1.0 | `{same}` | a dataset with SHA-256 `{'d' * 64}`, whose licence is CC0-1.0 | 1 |" in own
+    (lora,) = [row for row in rows if row.startswith("| tiny-sdxl (LoRA")]
+    assert "Dungeon" not in lora
+    assert "not recorded" in lora
+
+
+async def test_a_strangers_recipe_writes_no_text_of_its_own(services: Services, game: Path, tmp_path: Path) -> None:
+    """Neither a heading nor a link nor a flood; and what cannot be told is not called free of AI."""
+    project = open_project(game)
+    bad = "tiny-sdxl\n\n## Licence\n\n[All CC0](http://x) `no` <b>AI</b>" + "x" * 400 + "+y" * 3000
+    await published(services, project, "potion", {"kind": "sprite", "model": bad})
+    said = await text_of(services, project)
+    assert not [line for line in said.splitlines() if line.startswith("## Licence")]
+    assert "](http" not in said
+    assert len(said) < 5000
+
+
+async def test_unknown_origin_is_not_called_free_of_ai(services: Services, game: Path, tmp_path: Path) -> None:
+    """Where neither the library nor the file tells, that is what the stores' answer says."""
+    project = open_project(game)
+    await published(services, project, "potion", {"kind": "pixelize"})
+    assert "None of the pictures" in await text_of(services, project)
+    (project.assets / "sprites/item_potion.png").write_bytes(drawn(3))
+    async with Client(mcp := build(Settings(home=tmp_path / "elsewhere", project=game, device="cpu"))[0]):
+        said = await text_of(mcp._lifespan_result["services"], project)  # type: ignore[index]  # the server runs
+    assert "None" not in said
+    assert "1 are of unknown origin" in said
 
 
 def test_the_command_prints_or_writes_whole(

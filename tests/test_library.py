@@ -166,3 +166,24 @@ async def test_what_a_job_has_made_is_known_by_its_path(open_library: Open) -> N
     assert await library.kept("job", NEW.path) == first
     assert await library.kept("other", NEW.path) is None
     assert await library.kept("job", "sprites/other.png") is None
+
+
+async def test_an_asset_is_of_the_kind_of_its_newest_version(open_library: Open) -> None:
+    """A picture that was imported may be made again as a tileset, and is found as one."""
+    library = await open_library()
+    made = await library.add(NEW)
+    await library.add(replace(NEW, png=b"two", kind="tileset", name="b", category="tile"))
+    newest = await library.version(made.id)
+    assert (newest.kind, newest.name, newest.category) == ("tileset", "b", "tile")
+    assert (await library.search.find(Wanted(kind="tileset"), 5)).total == 1
+    assert (await library.search.find(Wanted(kind="sprite"), 5)).total == 0
+
+
+async def test_a_version_that_was_collected_meanwhile_is_passed_over(open_library: Open) -> None:
+    """Publishing others goes on; the library does not say that one that is gone stands anywhere."""
+    library = await open_library()
+    for png in (b"one", b"two"):
+        made = await library.add(replace(NEW, png=png))
+    await library.garbage.delete(0)
+    await library.mark_published([(made.id, 2), (made.id, 1)], "/game")
+    assert [place.version for place in await library.places(made.id)] == [2]

@@ -98,7 +98,7 @@ async def test_what_a_person_has_drawn_stays(tmp_path: Path, kind: str) -> None:
 async def test_the_command_lists_first_and_deletes_when_told(
     settings: Settings, game: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also what only a manifest on disk names is kept, and the bytes that came free are said."""
+    """Also what only a manifest on disk names is kept, and all of a game whose manifest is damaged; what came free is said."""
     asset = await five_versions(settings.home, str(game))
     entry = {
         "path": NEW.path, "id": asset, "version": 2, "name": "a", "category": "item", "width": 32, "height": 32, "colors": 4,
@@ -115,6 +115,14 @@ async def test_the_command_lists_first_and_deletes_when_told(
         out, err = capsys.readouterr()
         assert ended.value.code == (1 if err else 0)
         return out + err
+
+    sound = (game / "assets/manifests/dgx_pixels.json").read_text()
+    (game / "assets/manifests/dgx_pixels.json").write_text("<<<<<<< HEAD\n" + sound)
+    said = await asyncio.to_thread(collect, "--yes")
+    assert f"{game}  all its versions stay: The manifest" in said
+    assert "Nothing can go" in said
+    assert await left(settings.home, asset) == [5, 4, 3, 2, 1]
+    (game / "assets/manifests/dgx_pixels.json").write_text(sound)
 
     first = await asyncio.to_thread(collect)
     assert "3 versions" in first

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,15 @@ from fastmcp import Client
 from PIL import Image
 from test_publish_asset import keep_tileset, manifest, refusal
 
+from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.bevy.project import BevyProject, open_project
-from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.search import Wanted
 from dgx_pixels.pixels.checks import Check
 from dgx_pixels.pixels.edit import sprite_of
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.finished import Origin, keep, publish
-from dgx_pixels.tools.imported import edit_at, import_sprites, keep_edited
+from dgx_pixels.tools.finished import Finished, Origin, keep, publish
+from dgx_pixels.tools.imported import keep_edited, keep_replaced
 from dgx_pixels.tools.services import Services
 
 PATH = "sprites/item_gem.png"
@@ -45,11 +44,17 @@ def drawn(shade: int, side: int = 8, kind: str = "PNG") -> bytes:
     return out.getvalue()
 
 
-async def publish_gem(services: Services, project: BevyProject, shade: int, *, overwrite: bool = False) -> Any:  # noqa: ANN401  # AssetAnswer
-    """Keep and publish a gem, as a job does at its end."""
+async def keep_gem(services: Services, project: BevyProject, shade: int, path: str = PATH, *, replaces: bool = False) -> Finished:
+    """Keep a gem, as a job does at its end."""
     sprite = sprite_of(np.full((8, 8, 4), (shade, 0, 0, 255), dtype=np.uint8))
-    origin = Origin(PATH, "gem", "item", "a red gem", shade, "tiny-sdxl")
-    made = await keep(services, project, sprite, origin, {"kind": "sprite", "seed": shade}, {"size": Check(True, 8, True)})
+    origin = Origin(path, "gem", "item", "a red gem", shade, "tiny-sdxl")
+    recipe = {"kind": "sprite", "seed": shade, "prompt": "a red gem", "model": "tiny-sdxl"}
+    return await keep(services, project, sprite, origin, recipe, {"size": Check(True, 8, True)}, replaces=replaces)
+
+
+async def publish_gem(services: Services, project: BevyProject, shade: int, path: str = PATH, *, overwrite: bool = False) -> Any:  # noqa: ANN401  # AssetAnswer
+    """Keep and publish a gem."""
+    made = await keep_gem(services, project, shade, path, replaces=overwrite)
     (answer,) = await publish(services, project, [made], wanted=True, overwrite=overwrite)
     return answer
 
@@ -73,7 +78,7 @@ async def test_an_edit_is_kept_as_the_next_version(running: tuple[Client[Any], S
     assert manifest(game) == before
 
     assert await keep_edited(services, project, PATH) is None
-    assert await edit_at(services, project, PATH) == edited
+    assert await keep_replaced(services, project, PATH) == edited
     assert "was edited since it was published" in await refusal(client, asset=made.id, version=1)
 
 
@@ -144,38 +149,60 @@ async def test_a_project_from_elsewhere_keeps_its_edits(running: tuple[Client[An
     assert (edited.version, await services.library.parents(edited.id, 1)) == (1, [])
 
 
-async def test_import_keeps_what_the_project_had(running: tuple[Client[Any], Services], game: Path) -> None:
-    """Under its own paths, once; edits become versions; what cannot be kept is named; no file is touched."""
-    client, services = running
+async def test_an_edit_that_is_saved_before_the_publish_is_kept(running: tuple[Client[Any], Services], game: Path) -> None:
+    """Also one that an artist saves after the new picture was kept."""
+    _, services = running
     project = open_project(game)
     made = await publish_gem(services, project, 1)
-    (project.assets / "art").mkdir()
-    files = {
-        "art/Big Hero.png": drawn(1),
-        "enemy_green_slime.png": drawn(2),
-        "broken.png": b"no",
-        "art/a.PNG": drawn(3),
-        PATH: drawn(4),
-    }
-    for path, data in files.items():
-        (project.assets / path).write_bytes(data)
-    (project.assets / "link.png").symlink_to("/etc/hostname")
+    new = await keep_gem(services, project, 2)
+    (project.assets / PATH).write_bytes(drawn(7))
+    (answer,) = await publish(services, project, [new], wanted=True, overwrite=True)
+    assert answer.replaced_edit is not None
+    assert await services.library.png(made.id, answer.replaced_edit) == drawn(7)
 
-    found = await import_sprites(services, project)
-    assert {(a.path, a.category, a.name, a.version) for a in found.assets} == {
-        ("art/Big Hero.png", "item", "big_hero", 1), ("enemy_green_slime.png", "enemy", "green_slime", 1),
-        ("art/a.PNG", "item", "sprite_ca9781", 1), (PATH, "item", "gem", 2),
-    }  # fmt: skip
-    assert [path for path, _ in found.skipped] == ["broken.png"]
-    assert {hashlib.sha256(drawn(n)).hexdigest() for n in (1, 2, 3, 4)} == {a.sha256 for a in found.assets}
-    assert {path: (project.assets / path).read_bytes() for path in files} == files
 
-    again = await import_sprites(services, project)
-    assert (again.assets, len(again.known)) == ([], 4)
-    with pytest.raises(LibraryError, match="not inside"):
-        await import_sprites(services, project, "..")
-    with pytest.raises(LibraryError, match="no folder"):
-        await import_sprites(services, project, "none")
-    assert made.version == 1
-    assert "cannot be published" in await refusal(client, asset="art/Big Hero.png")
-    await client.call_tool("publish_asset", {"asset": "enemy_green_slime.png"})
+async def test_overwrite_keeps_a_picture_of_the_users_own(running: tuple[Client[Any], Services], game: Path) -> None:
+    """One that we never published is imported first; what the library cannot keep is not overwritten."""
+    _, services = running
+    project = open_project(game)
+    file = project.assets / PATH
+    file.parent.mkdir(parents=True)
+    file.write_bytes(drawn(7))
+    over = await publish_gem(services, project, 1, overwrite=True)
+    assert (over.version, over.replaced_edit) == (2, 1)
+    assert await services.library.png(over.id, 1) == drawn(7) != file.read_bytes()
+
+    file.write_bytes(drawn(7, kind="BMP"))
+    with pytest.raises(PublishError, match=r"BMP.*Move it away"):
+        await publish_gem(services, project, 2, overwrite=True)
+    assert file.read_bytes() == drawn(7, kind="BMP")
+
+
+async def test_the_same_edit_of_two_files_is_kept_for_both(running: tuple[Client[Any], Services], game: Path) -> None:
+    """The answer names a version of the asset that it is about."""
+    _, services = running
+    project = open_project(game)
+    other = "sprites/item_other.png"
+    made = [await publish_gem(services, project, n, path) for n, path in enumerate((PATH, other))]
+    for path in (PATH, other):
+        (project.assets / path).write_bytes(drawn(7))
+        assert await keep_edited(services, project, path) is not None
+    over = await publish_gem(services, project, 5, other, overwrite=True)
+    assert (over.id, over.replaced_edit) == (made[1].id, 2)
+    assert await services.library.png(over.id, 2) == drawn(7)
+
+
+async def test_an_edit_that_another_games_asset_replaces_is_named(
+    running: tuple[Client[Any], Services], game: Path, make_game: Callable[[str], Path]
+) -> None:
+    """By the id of the asset that it is a version of, which is not the published one's."""
+    client, services = running
+    made = await publish_gem(services, open_project(game), 1)
+    other = open_project(make_game("other"))
+    mine = await publish_gem(services, other, 2)
+    (other.assets / PATH).write_bytes(drawn(7))
+    asked = {"asset": made.id, "project": str(other.root), "overwrite": True}
+    answer = (await client.call_tool("publish_asset", asked)).structured_content
+    assert answer is not None
+    assert (answer["asset"]["id"], answer["asset"]["replaced_id"], answer["asset"]["replaced_edit"]) == (made.id, mine.id, 2)
+    assert f"version 2 of {mine.id}" in answer["next"]

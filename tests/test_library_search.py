@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -109,7 +110,14 @@ async def test_sql_is_only_text(library: Library, text: str) -> None:
     assert await names(library) == ["potion"]
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "é", "e30=", "W10=", "WzEsMiwzXQ==", "bnVsbA==", "WyJ4IiwgMV0="])
+FORGED = [
+    base64.urlsafe_b64encode(text.encode()).decode()
+    for text in ("[1" + "0" * 400 + ', "0123456789ab"]', '[1, "\\ud800"]', '[1, "x"]')
+]
+"""A number that no float holds, and ids that are none."""
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "é", "e30=", "W10=", "WzEsMiwzXQ==", "bnVsbA==", "WyJ4IiwgMV0=", *FORGED])
 async def test_a_forged_cursor_is_refused(library: Library, cursor: str) -> None:
     """In one sentence."""
     with pytest.raises(LibraryError, match="none of ours"):

@@ -104,7 +104,7 @@ async def test_an_asset_tells_its_history(running: tuple[Client[Any], Services],
 
     told = await read(client, f"pixels://assets/{made.id}")
     assert [(v["version"], v["parents"]) for v in told["versions"]] == [(3, []), (2, [{"id": made.id, "version": 1}]), (1, [])]
-    assert told["recipe"] == {"kind": "sprite", "seed": 2}
+    assert told["recipe"] == {"kind": "sprite", "seed": 2, "prompt": "a red gem", "model": "tiny-sdxl"}
     assert told["checks"] == {"size": {"ok": True, "value": 8, "blocks": True}}
     assert told["places"] == [{"project": str(game), "path": PATH, "version": 1}]
     assert told["tags"] == ["cave"]

@@ -74,12 +74,16 @@ async def test_an_earlier_version_comes_back_byte_for_byte(client: Client[Any], 
 
 
 async def test_a_file_edited_by_hand_is_kept_until_overwrite(server: FastMCP[Any], game: Path) -> None:
-    """Putting a version back does not cost the user an edit."""
+    """Putting a version back does not cost the user an edit, also not with overwrite if the library cannot keep it."""
     async with Client(server) as client:
         asset = await two_versions(client)
         (game / "assets" / PATH).write_bytes(b"mine")
         assert "was edited since it was published" in await refusal(client, asset=asset, version=1)
+        said = await refusal(client, asset=asset, version=1, overwrite=True)
+        assert "the library cannot keep it" in said
+        assert "Move it away" in said
         assert (game / "assets" / PATH).read_bytes() == b"mine"
+        (game / "assets" / PATH).unlink()
         await client.call_tool("publish_asset", {"asset": asset, "version": 1, "overwrite": True})
     assert manifest(game)["version"] == 1
 

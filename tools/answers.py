@@ -50,6 +50,7 @@ class AssetAnswer(Answer):
     checks: dict[str, CheckAnswer]
     published: bool
     replaced_edit: int | None = Field(default=None, description="the version that holds the edit by hand which this replaced")
+    replaced_id: str | None = Field(default=None, description="the asset whose version that is")
     reloaded: bool | None = Field(description="whether the running game has shown it; null with no game running")
     reload: Reload
 

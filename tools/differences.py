@@ -8,13 +8,17 @@ from typing import Final
 _MOST: Final = 80
 """Characters of a value that are shown."""
 _DIGEST: Final = 64
+_MOST_SENTENCES: Final = 30
+"""Of a recipe of unknown origin, which may hold thousands of values."""
 
 
 def differences(original: Mapping[str, object], replay: Mapping[str, object]) -> list[str]:
-    """One sentence for each value that is not the same, weights and libraries first; none if all are."""
+    """One sentence for each value that is not the same, weights and libraries first, at most 30; none if all are."""
     old, new = dict(_flat(original)), dict(_flat(replay))
     keys = sorted({*old, *new}, key=lambda key: (not key.startswith(("weights_sha256.", "libraries.")), key))
-    return [_sentence(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
+    other = [key for key in keys if old.get(key) != new.get(key)]
+    said = [_sentence(key[:_MOST], old.get(key), new.get(key)) for key in other[:_MOST_SENTENCES]]
+    return [*said, *([f"And {len(other) - len(said)} more values differ."] if len(other) > len(said) else [])]
 
 
 def _flat(value: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:

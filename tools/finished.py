@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -19,7 +20,7 @@ from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.sprite import encode_png
 from dgx_pixels.tools.answers import AssetAnswer, CheckAnswer, Reload
 from dgx_pixels.tools.details import Details, read_details
-from dgx_pixels.tools.imported import edit_at
+from dgx_pixels.tools.imported import keep_edited, keep_replaced
 from dgx_pixels.tools.jobs import CURRENT_JOB
 from dgx_pixels.tools.publishing import NOT_ASKED, publish_and_confirm
 from dgx_pixels.tools.sources import Source
@@ -69,8 +70,6 @@ class Finished:
     file: Path
     png: bytes
     checks: dict[str, Check]
-    edit: AssetVersion | None = None
-    """What someone has made by hand of the file that it would replace."""
 
     @property
     def publishable(self) -> bool:
@@ -96,12 +95,17 @@ async def keep(
     origin: Origin,
     recipe: Mapping[str, object],
     checks: dict[str, Check],
+    *,
+    replaces: bool = False,
 ) -> Finished:
-    """Keep a sprite in the library, with its recipe also in the PNG; before it an edit of the file that it is to replace.
+    """Keep a sprite in the library, with its recipe also in the PNG. Raises LibraryError.
 
-    Raises LibraryError.
+    Before it an edit of the file at its path and, if it `replaces` whatever is there, a file that we never published, so that
+    what was made last is the newest version. Publishing looks again.
     """
-    edit = await edit_at(services, project, origin.path) if project is not None else None
+    if project is not None:
+        with contextlib.suppress(PublishError):  # publishing says it
+            await (keep_replaced if replaces else keep_edited)(services, project, origin.path)
     png, text = await asyncio.to_thread(with_recipe, sprite, recipe)
     height, width = sprite.rgba.shape[:2]
     asset = await services.library.add(NewVersion(
@@ -110,7 +114,7 @@ async def keep(
         details=_details(origin, checks), job=CURRENT_JOB.get(), palette=tuple(map(to_hex, sprite.palette)),
         parents=origin.source.parents,
     ))  # fmt: skip
-    return Finished(asset, origin, services.library.file(asset.id, asset.version), png, checks, edit)
+    return Finished(asset, origin, services.library.file(asset.id, asset.version), png, checks)
 
 
 async def kept_before(services: Services, origin: Origin) -> Finished | None:
@@ -145,13 +149,22 @@ async def publish(
     Raises PublishError and LibraryError.
     """
     good = [m for m in made if m.publishable] if project is not None and wanted else []
-    answers: dict[str, Reloaded] = {}
+    done: dict[str, _Published] = {}
     if project is not None and good:
-        answers = await _to_its_end(_publish(services, project, good, overwrite))
-    return [_answer(m, project if m in good else None, answers.get(m.asset.path, NOT_ASKED)) for m in made]
+        done = await _to_its_end(_publish(services, project, good, overwrite))
+    return [_answer(m, project if m in good else None, done.get(m.asset.path, _Published(NOT_ASKED))) for m in made]
 
 
-async def _to_its_end(publishing: Coroutine[Any, Any, dict[str, Reloaded]]) -> dict[str, Reloaded]:
+@dataclass(frozen=True)
+class _Published:
+    """What came of publishing one asset."""
+
+    reload: Reloaded
+    replaced: AssetVersion | None = None
+    """What a person had drawn there."""
+
+
+async def _to_its_end(publishing: Coroutine[Any, Any, dict[str, _Published]]) -> dict[str, _Published]:
     """Await what must not be left half done: a cancel that comes once it has begun comes too late."""
     task = asyncio.create_task(publishing)
     try:
@@ -160,11 +173,16 @@ async def _to_its_end(publishing: Coroutine[Any, Any, dict[str, Reloaded]]) -> d
         return await task
 
 
-async def _publish(services: Services, project: BevyProject, good: Sequence[Finished], overwrite: bool) -> dict[str, Reloaded]:
+async def _publish(services: Services, project: BevyProject, good: Sequence[Finished], overwrite: bool) -> dict[str, _Published]:
     items = [PublishItem(_entry(m), m.png, m.origin.sidecars) for m in good]
+    # Only now, since an artist may have saved the file while the picture was drawn.
+    replaced = {
+        item.entry.path: await keep_replaced(services, project, item.entry.path, item.entry.sha256) if overwrite else None
+        for item in items
+    }
     confirmed = await publish_and_confirm(services, project, items, overwrite)
     await services.library.mark_published([(m.asset.id, m.asset.version) for m in good], str(project.root))
-    return confirmed
+    return {path: _Published(reload, replaced[path]) for path, reload in confirmed.items()}
 
 
 def _entry(made: Finished) -> ManifestEntry:
@@ -180,7 +198,7 @@ def _entry(made: Finished) -> ManifestEntry:
         raise PublishError(f"{asset.path} cannot be published: {allowed}. Rename the file and import it again.") from error
 
 
-def _answer(made: Finished, published_in: BevyProject | None, reload: Reloaded) -> AssetAnswer:
+def _answer(made: Finished, published_in: BevyProject | None, done: _Published) -> AssetAnswer:
     asset, origin = made.asset, made.origin
     file = made.file if published_in is None else published_in.assets / asset.path
     return AssetAnswer(
@@ -188,6 +206,7 @@ def _answer(made: Finished, published_in: BevyProject | None, reload: Reloaded) 
         sidecars=[sidecar.path for sidecar in origin.sidecars], width=asset.width, height=asset.height, colors=asset.colors,
         seed=asset.seed, checks={name: CheckAnswer(**asdict(check)) for name, check in made.checks.items()},
         published=published_in is not None,
-        replaced_edit=made.edit.version if made.edit is not None and published_in is not None else None, reloaded=reload.reloaded,
-        reload=Reload(after_ms=reload.after_ms, reason=reload.reason),
+        replaced_edit=done.replaced.version if done.replaced is not None else None,
+        replaced_id=done.replaced.id if done.replaced is not None else None, reloaded=done.reload.reloaded,
+        reload=Reload(after_ms=done.reload.after_ms, reason=done.reload.reason),
     )  # fmt: skip

@@ -1,21 +1,25 @@
 """Pictures that people have drawn: an edit of what we published, and what stood in a project before us, enter the library.
 
 Neither moves or changes a file. Their recipes say only that a person made them: they are never made again, and never collected.
+A file that carries a recipe of ours is one of ours from another library, and keeps that recipe.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, get_args
 
 import numpy as np
 
-from dgx_pixels.bevy.items import sha256
+from dgx_pixels.bevy.items import META, MOST_SIDECAR_BYTES, sha256
 from dgx_pixels.bevy.manifest import ManifestError, read_manifest
 from dgx_pixels.bevy.names import Category, name_from_prompt
+from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.records import NewVersion
 from dgx_pixels.pixels.art_options import MOST_COLORS
@@ -23,6 +27,7 @@ from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.read import MOST_BYTES, PictureError, read_picture
 from dgx_pixels.tools.details import Details, read_details
 from dgx_pixels.tools.reading import ReadError, read_file
+from dgx_pixels.tools.recipes import BY_HAND, recipe_of, words_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,8 +37,6 @@ if TYPE_CHECKING:
     from dgx_pixels.library.records import AssetVersion
     from dgx_pixels.tools.services import Services
 
-BY_HAND: Final = ("edited", "imported")
-"""The kinds of recipes of what people have drawn."""
 MOST_IMPORTED: Final = 5_000
 """Files of one import."""
 
@@ -60,7 +63,7 @@ async def keep_edited(services: Services, project: BevyProject, path: str) -> As
     if found is None:
         return None
     data, entry = found
-    if await services.library.with_bytes(sha256(data)) is not None:
+    if await _known(services, project, path, data) is not None:
         return None
     try:
         drawn = await _drawn(services, data, path)
@@ -68,7 +71,7 @@ async def keep_edited(services: Services, project: BevyProject, path: str) -> As
         return None
     parent = await _version(services, entry)
     if parent is None:
-        details = Details(kind="sprite", prompt=entry.prompt, model=entry.model)
+        details = await asyncio.to_thread(_published, services, project, entry)
         parents: tuple[tuple[str, int], ...] = ()
     else:
         details = read_details(parent, await services.library.details(parent))
@@ -85,13 +88,23 @@ async def keep_edited(services: Services, project: BevyProject, path: str) -> As
     return await services.library.version(edited.id, edited.version)
 
 
-async def edit_at(services: Services, project: BevyProject, path: str) -> AssetVersion | None:
-    """The version that holds the edit which stands at a path, kept now or before; None if none does. Raises LibraryError."""
-    kept = await keep_edited(services, project, path)
-    if kept is not None or (found := await asyncio.to_thread(_edited, services, project, path)) is None:
-        return kept
-    known = await services.library.with_bytes(sha256(found[0]))
-    return known if known is not None and json.loads(known.recipe).get("kind") == "edited" else None
+async def keep_replaced(services: Services, project: BevyProject, path: str, new: str | None = None) -> AssetVersion | None:
+    """Keep what stands where we are to write, be it an edit or a file that we never published, with bytes other than `new`.
+
+    The version that holds what a person has drawn there, kept now or before; None if there is nothing of the kind.
+
+    Raises LibraryError, and PublishError for a file that is no picture that the library can keep.
+    """
+    try:
+        data = await asyncio.to_thread(_there, services, project, path)
+        if data is None or sha256(data) == new:
+            return None
+        found = await _known(services, project, path, data) or await _import(services, project, path)
+    except (ReadError, PictureError) as error:
+        raise PublishError(
+            f"assets/{path} would be lost, since the library cannot keep it. {error} Move it away, then publish again."
+        ) from error
+    return found if found is not None and json.loads(found.recipe).get("kind") in BY_HAND else None
 
 
 async def import_sprites(services: Services, project: BevyProject, folder: str = "") -> Imported:
@@ -100,7 +113,8 @@ async def import_sprites(services: Services, project: BevyProject, folder: str =
     Category and name are those of its file's name, as we name files, else item and the words of it. Raises LibraryError.
     """
     result = Imported()
-    paths = await asyncio.to_thread(_pngs, project, folder)
+    paths, unnamed = await asyncio.to_thread(_pngs, project, folder)
+    result.skipped.extend((path, "Its name is no UTF-8 text: rename it.") for path in unnamed)
     result.skipped.extend(
         (path, f"There are more than {MOST_IMPORTED:,} files: import folder by folder.") for path in paths[MOST_IMPORTED:]
     )
@@ -120,30 +134,72 @@ async def import_sprites(services: Services, project: BevyProject, folder: str =
 async def _import(services: Services, project: BevyProject, path: str) -> AssetVersion | None:
     """Keep one file; None if the library has it. Raises ReadError, PictureError and LibraryError."""
     data = await asyncio.to_thread(read_file, services, project, str(project.assets / path), MOST_BYTES)
-    asset_id = await services.library.at_path(str(project.root), path)
-    if asset_id is not None and any(v.sha256 == sha256(data) for v in await services.library.history(asset_id)):
+    if await _known(services, project, path, data) is not None:
         return None
     edited = await keep_edited(services, project, path)
     if edited is not None:
         return edited
+    recipe = recipe_of(data)
+    details = Details(kind="sprite") if recipe is None else Details(
+        kind="sprite", prompt=words_of(recipe, "prompt"), model=words_of(recipe, "model")
+    )  # fmt: skip
     category, name = named(path)
+    entry = await asyncio.to_thread(_entry, project, path)
+    if entry is not None and entry.sha256 == sha256(data):  # published from another machine's library
+        category, name, details = entry.category, entry.name, await asyncio.to_thread(_published, services, project, entry)
     return await services.library.add(replace(
-        await _drawn(services, data, path), project=str(project.root), name=name, category=category,
-        recipe=json.dumps({"kind": "imported", "imported_sha256": sha256(data)}, sort_keys=True),
-        details=Details(kind="sprite").model_dump_json(),
+        await _drawn(services, data, path), project=str(project.root), name=name, category=category, kind=details.kind,
+        recipe=json.dumps(recipe or {"kind": "imported", "imported_sha256": sha256(data)}, sort_keys=True),
+        details=details.model_dump_json(),
     ))  # fmt: skip
+
+
+def _there(services: Services, project: BevyProject, path: str) -> bytes | None:
+    """The bytes of a file in assets/; None if there is none. Raises ReadError."""
+    file = project.assets / path
+    return read_file(services, project, str(file), MOST_BYTES) if file.exists() else None
+
+
+async def _known(services: Services, project: BevyProject, path: str, data: bytes) -> AssetVersion | None:
+    """The newest version with these bytes of the asset that was made for this path; None if there is none.
+
+    Only of that asset: the same bytes elsewhere would not be found again under this one's id.
+    """
+    asset_id = await services.library.at_path(str(project.root), path)
+    if asset_id is None:
+        return None
+    return next((v for v in await services.library.history(asset_id) if v.sha256 == sha256(data)), None)
 
 
 def _edited(services: Services, project: BevyProject, path: str) -> tuple[bytes, ManifestEntry] | None:
     """A file's bytes and its manifest entry, if we published it and it has other bytes now."""
+    entry = _entry(project, path)
+    if entry is None:
+        return None
     try:
-        entry = next((entry for entry in read_manifest(project).assets if entry.path == path), None)
-        if entry is None:
-            return None
         data = read_file(services, project, str(project.assets / path), MOST_BYTES)
-    except (ManifestError, ReadError):
+    except ReadError:
         return None
     return None if sha256(data) == entry.sha256 else (data, entry)
+
+
+def _entry(project: BevyProject, path: str) -> ManifestEntry | None:
+    try:
+        return next((entry for entry in read_manifest(project).assets if entry.path == path), None)
+    except ManifestError:
+        return None
+
+
+def _published(services: Services, project: BevyProject, entry: ManifestEntry) -> Details:
+    """What goes with a published picture, as the manifest and the files beside it say."""
+    sidecars = {}
+    for file in entry.files:
+        with contextlib.suppress(ReadError, UnicodeDecodeError):
+            if not file.path.endswith(META):  # the publisher's own
+                sidecars[file.path] = read_file(services, project, str(project.assets / file.path), MOST_SIDECAR_BYTES).decode()
+    return Details(
+        kind=entry.kind, prompt=entry.prompt, model=entry.model, atlas=entry.atlas, tileset=entry.tileset, sidecars=sidecars
+    )
 
 
 async def _version(services: Services, entry: ManifestEntry) -> AssetVersion | None:
@@ -174,15 +230,20 @@ def _colors(rgba: NDArray[np.uint8]) -> NDArray[np.uint32]:
     return np.unique(red << 16 | green << 8 | blue)
 
 
-def _pngs(project: BevyProject, folder: str) -> list[str]:
-    """The PNGs in a folder of assets/ and below it, as paths relative to assets/; links are not followed."""
+def _pngs(project: BevyProject, folder: str) -> tuple[list[str], list[str]]:
+    """The PNGs in a folder of assets/ and below it, as paths relative to assets/; links are not followed.
+
+    Apart from them those whose names are no UTF-8 text, with escapes for what is not.
+    """
     start = (project.assets / folder).resolve()
     if not start.is_relative_to(project.assets):
         raise LibraryError(f"{folder[:200]!r} is not inside {project.assets}: name a folder that is.")
     if not start.is_dir():
         raise LibraryError(f"There is no folder {start}: name one inside {project.assets}.")
     found = (file for file in start.rglob("*") if file.suffix.lower() == ".png" and file.is_file() and not file.is_symlink())
-    return sorted(file.relative_to(project.assets).as_posix() for file in found)
+    paths = sorted(file.relative_to(project.assets).as_posix() for file in found)
+    shown = {path: os.fsencode(path).decode(errors="backslashreplace") for path in paths}
+    return [path for path in paths if shown[path] == path], [name for path, name in shown.items() if name != path]
 
 
 def named(path: str) -> tuple[Category, str]:

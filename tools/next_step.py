@@ -86,7 +86,7 @@ def _how_to_lay(asset: AssetAnswer, tileset: TilesetAnswer) -> str:
 def edits_kept(assets: Sequence[AssetAnswer]) -> str:
     """Which edits by hand were replaced, and where they are, with a space behind; nothing if none was."""
     return "".join(
-        f"The edit by hand that {a.path} replaced is version {a.replaced_edit} of {a.id}: publish_asset brings it back. "
+        f"The edit by hand that {a.path} replaced is version {a.replaced_edit} of {a.replaced_id}: publish_asset brings it back. "
         for a in assets if a.replaced_edit is not None
     )  # fmt: skip
 

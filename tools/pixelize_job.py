@@ -49,7 +49,9 @@ async def pixelize_job(services: Services, request: PixelizeRequest, project: Be
         report(4, _STEPS, "publishing")
         source = await source_of(services, request.image, hashlib.sha256(data).hexdigest())
         origin = Origin(sprite_path(request.category, request.name, 1, 1), request.name, request.category, source=source)
-        made = await keep(services, project, art.found.sprite, origin, art.recipe, art.checks)
+        made = await keep(
+            services, project, art.found.sprite, origin, art.recipe, art.checks, replaces=request.publish and request.overwrite
+        )
         assets = await publish(services, project, [made], wanted=request.publish, overwrite=request.overwrite)
     except PIXELIZE_ERRORS as error:
         raise JobFailedError(str(error)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from fastmcp.exceptions import ToolError
@@ -16,14 +15,12 @@ from dgx_pixels.tools.answers import PublishAnswer, schema_of
 from dgx_pixels.tools.arguments import OverwriteArgument, ProjectArgument, clean
 from dgx_pixels.tools.details import read_details
 from dgx_pixels.tools.finished import Finished, Origin, as_kept, publish
-from dgx_pixels.tools.imported import edit_at
 from dgx_pixels.tools.next_step import edits_kept, seen_in_game
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_request import RequestError, read_category
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
-    from dgx_pixels.library.records import AssetVersion
 
 
 @tool(
@@ -52,7 +49,6 @@ async def publish_asset(
         made = await _found(services, bevy, asset, version)
         if not overwrite:
             await _refuse_anothers_place(services, bevy, made)
-        made = replace(made, edit=await _edit(services, bevy, made))
         if tags is not None:
             await services.library.tags.set(made.asset.id, map(clean, tags))
         (answer,) = await publish(services, bevy, [made], wanted=True, overwrite=overwrite)
@@ -69,12 +65,6 @@ async def _refuse_anothers_place(services: Services, project: BevyProject, made:
     there = await services.library.at_path(str(project.root), made.asset.path)
     if there is not None and there != made.asset.id and (project.assets / made.asset.path).exists():
         raise RequestError(f"{made.asset.path} is another asset of this project ({there}): ask with overwrite to replace it.")
-
-
-async def _edit(services: Services, project: BevyProject, made: Finished) -> AssetVersion | None:
-    """The edit by hand that stands where this is to stand, kept before it is replaced; None if that is what is published."""
-    edit = await edit_at(services, project, made.asset.path)
-    return edit if edit is not None and edit.sha256 != made.asset.sha256 else None
 
 
 async def _found(services: Services, project: BevyProject, asset: str, version: int | None) -> Finished:

@@ -12,8 +12,7 @@ from dgx_pixels.models.profiles import AYS_STEPS, Profile, Sampler, Schedule
 from dgx_pixels.models.render import BATCHES, Graph
 from dgx_pixels.pixels.art_options import ArtOptions, read_options
 from dgx_pixels.pixels.colour import to_hex
-from dgx_pixels.pixels.png_text import MOST_RECIPE
-from dgx_pixels.tools.imported import BY_HAND
+from dgx_pixels.pixels.png_text import MOST_RECIPE, PngError, recipe_in
 from dgx_pixels.tools.sprite_request import RequestError, SpriteRequest, read_size
 from dgx_pixels.tools.tileset_request import TilesetRequest, tileset_request
 
@@ -23,9 +22,13 @@ Recipe = dict[str, Any]
 
 KINDS: Final = ("sprite", "tileset", "pixelize")
 """What can be made again."""
+BY_HAND: Final = ("edited", "imported")
+"""What people have drawn."""
+_SAMPLE: Final = "training sample"
 _Byte = Annotated[int, Field(ge=0, le=255)]
 _Colors = Annotated[tuple[tuple[_Byte, _Byte, _Byte], ...], Field(min_length=1, max_length=256)]
-_Words = Annotated[str, Field(max_length=500)]
+_MOST_WORDS: Final = 500
+_Words = Annotated[str, Field(max_length=_MOST_WORDS)]
 _Seed = Annotated[int, Field(ge=0, lt=2**32)]
 _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Size = tuple[Annotated[int, Field(ge=1, le=4096)], Annotated[int, Field(ge=1, le=4096)]]
@@ -97,6 +100,22 @@ class _Pixelize(_Part):
     source_sha256: _Sha256
 
 
+def recipe_of(png: bytes) -> Recipe | None:
+    """The recipe that a PNG carries, if it is of a kind that is made here; None for any other bytes. Its values are unchecked."""
+    try:
+        found = json.loads(recipe_in(png) or "{}")
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()  # half a character cannot be kept
+    except (PngError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and found.get("kind") in (*KINDS, _SAMPLE) else None
+
+
+def words_of(recipe: Recipe, key: str) -> str:
+    """One text of a recipe that nobody has checked; "" if it is none, or is too long."""
+    found = recipe.get(key)
+    return found if isinstance(found, str) and len(found) <= _MOST_WORDS else ""
+
+
 def read_recipe(text: str) -> Recipe:
     """A recipe of a kind that can be made again. Raises RequestError, in one sentence, for any other text."""
     if len(text) > MOST_RECIPE:
@@ -108,7 +127,7 @@ def read_recipe(text: str) -> Recipe:
     kind = found.get("kind") if isinstance(found, dict) else None
     if kind in BY_HAND:
         raise RequestError(f"It was {kind} by hand, so no recipe makes it again: the library has it as it is, see view_asset.")
-    if kind == "training sample":
+    if kind == _SAMPLE:
         raise RequestError("It is a sample of a training, whose weights of that step were not kept: draw with its LoRA instead.")
     if kind not in KINDS:
         raise RequestError(f"The recipe's kind is {str(kind)[:40]!r}, but only {', '.join(KINDS)} can be made again.")

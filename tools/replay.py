@@ -6,7 +6,9 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import json
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -17,7 +19,7 @@ from dgx_pixels.pixels.read import PictureError, read_picture
 from dgx_pixels.tools.details import read_details
 from dgx_pixels.tools.imported import named
 from dgx_pixels.tools.reading import ReadError, read_file
-from dgx_pixels.tools.recipes import read_recipe, source_of_recipe
+from dgx_pixels.tools.recipes import BY_HAND, read_recipe, recipe_of, source_of_recipe
 from dgx_pixels.tools.reference import ASSET_ID
 from dgx_pixels.tools.sprite_request import RequestError, read_category
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 4_000_000
 """Of a PNG that is replayed: the largest of ours have a tenth of that."""
+_VARIANT: Final = re.compile(r"(_v[1-9][0-9]?)?$")
 _DATA: Final = "data:image/png;base64,"
 
 
@@ -59,15 +62,19 @@ async def replay_request(services: Services, project: BevyProject | None, replay
     each with one sentence, for what is not there or may not be read, carries no recipe, or one that cannot be followed.
     """
     asset, png = await _original(services, project, replay)
-    text = await asyncio.to_thread(_recipe, png) if asset is None else asset.recipe
+    text = await asyncio.to_thread(_recipe, png) if asset is None else await asyncio.to_thread(_kept_recipe, asset, png)
     recipe = read_recipe(text)
     source_of_recipe(recipe)
     places = [] if reference is None else [reference]
     if asset is not None:
         places += read_details(asset, await services.library.details(asset)).sources.values()
-    category, name, path = _place(asset, recipe, replay)
+    digest = hashlib.sha256(png).hexdigest()
+    if asset is None:
+        category, name, path = await _place(services, project, recipe, replay, digest)
+    else:
+        category, name, path = read_category(asset.category), asset.name, asset.path
     return ReplayRequest(
-        recipe=text, sha256=hashlib.sha256(png).hexdigest(), pixels=await asyncio.to_thread(pixels_of, png),
+        recipe=text, sha256=digest, pixels=await asyncio.to_thread(pixels_of, png),
         asset=asset.id if asset is not None else None, version=asset.version if asset is not None else None,
         name=name, category=category, path=path, sources=tuple(places),
     )  # fmt: skip
@@ -112,14 +119,33 @@ def _recipe(png: bytes) -> str:
     return found
 
 
-def _place(asset: AssetVersion | None, recipe: dict[str, object], replay: str) -> tuple[Category, str, str]:
-    """Category, name and path under which it would be kept: the asset's, else by its file's name or its prompt."""
-    if asset is not None:
-        return read_category(asset.category), asset.name, asset.path
+def _kept_recipe(asset: AssetVersion, png: bytes) -> str:
+    """The library's; where that says only that a person made it, the one that the file carries, if it does."""
+    carried = recipe_of(png) if json.loads(asset.recipe).get("kind") in BY_HAND else None
+    return asset.recipe if carried is None else json.dumps(carried, sort_keys=True)
+
+
+async def _place(
+    services: Services, project: BevyProject | None, recipe: dict[str, object], replay: str, sha256: str
+) -> tuple[Category, str, str]:
+    """Category, name and path of a picture that the library does not have: by its file's name or its prompt.
+
+    Where an asset of the user's has that path, it gets a name of its own: a stranger's picture is no version of that one.
+    """
     if replay.startswith(_DATA):
         category, name = named(name_from_prompt(str(recipe.get("prompt") or recipe.get("terrains"))))
+        variant = ""
     else:
         category, name = named(replay)
+        variant = _VARIANT.search(PurePosixPath(replay).stem).group()  # type: ignore[union-attr]  # it matches nothing, too
+    found = _placed(recipe, category, name, variant)
+    if await services.library.at_path(str(project.root) if project is not None else "", found[2]) is None:
+        return found
+    return _placed(recipe, category, f"replay_{sha256[:8]}", variant)
+
+
+def _placed(recipe: dict[str, object], category: Category, name: str, variant: str) -> tuple[Category, str, str]:
     if recipe["kind"] == "tileset":
         return "tile", name, tileset_path(name)
-    return category, name, sprite_path(category, name, 1, 1)
+    path = PurePosixPath(sprite_path(category, name, 1, 1))
+    return category, name, str(path.with_stem(path.stem + variant))

@@ -108,7 +108,9 @@ async def _variant(
         services, request, contender, reference, i,
         lambda done, total, preview: progress.told(i, done, total, preview), priority,
     )  # fmt: skip
-    return await keep(services, project, drawn.sprite, origin, drawn.recipe, drawn.checks)
+    return await keep(
+        services, project, drawn.sprite, origin, drawn.recipe, drawn.checks, replaces=request.publish and request.overwrite
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,7 +56,15 @@ async def tileset_job(services: Services, request: TilesetRequest, project: Bevy
         made = await draw_tileset(services, request, report)
         kept = await kept_before(services, made.origin)
         if kept is None:
-            kept = await keep(services, project, made.sprite, made.origin, made.recipe, made.checks)
+            kept = await keep(
+                services,
+                project,
+                made.sprite,
+                made.origin,
+                made.recipe,
+                made.checks,
+                replaces=request.publish and request.overwrite,
+            )
         assets = await publish(services, project, [kept], wanted=request.publish, overwrite=request.overwrite)
     except JOB_ERRORS as error:
         raise JobFailedError(str(error)) from error
