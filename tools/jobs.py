@@ -217,13 +217,13 @@ class JobRunner:
         again = self._again.get(job.kind)
         if again is None or not self._library.jobs.is_left(job) or not await self._library.jobs.take(job):
             return
-        if job.attempts >= _MOST_ATTEMPTS:
+        training = priority_of(job.kind) is Priority.TRAINING  # in a process of its own, it ends no server
+        if job.attempts >= _MOST_ATTEMPTS and not training:
             why = f"The server ended {job.attempts} times while it worked on this job: its log may say why."
             await self._library.jobs.set(job.id, "failed", error=f"{why} Ask again with other settings.")
         elif job.id not in self._flights:
             logger.warning("job %s was left unfinished: it is done again", job.id)
-            turn = None if priority_of(job.kind) is Priority.TRAINING else self._turn
-            self._start(job.id, None, again(job), turn)
+            self._start(job.id, None, again(job), None if training else self._turn)
 
     def cancel(self, job_id: str) -> bool:
         """End a job at its next step; answers at once, with whether the job is in flight here."""
