@@ -87,7 +87,7 @@ class _Ready(Shelf):
         super().__init__(device, compiles=backend is not None)
         with (
             mock.patch.object(loaded, "check_weights"),
-            mock.patch.object(loaded, "_digests", return_value={"unet": "random"}),
+            mock.patch.object(loaded, "drawing_sha256", return_value={"unet": "random"}),
             mock.patch.object(loaded, "load_pipeline", return_value=pipeline),
             mock.patch.object(loaded, "CompiledUnet", partial(CompiledUnet, backend=backend or "")),
         ):
