@@ -6,7 +6,7 @@ BIN := .venv/bin
 GAME_TARGET ?= $(HOME)/.cache/dgx-pixels/bevy_target
 BRP ?= $(HOME)/.cache/dgx-pixels/brp
 
-.PHONY: demo test slow lint types ci tiny-sdxl clean game game-check game-assets game-picture agent-loop
+.PHONY: demo test slow stress lint types ci tiny-sdxl clean game game-check game-assets game-picture agent-loop
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -20,7 +20,10 @@ test: .venv/ready  ## the quick tests
 	$(BIN)/pytest
 
 slow: .venv/ready  ## the tests that take longer: real server processes, the MCP Inspector, the wheel
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m 'slow and not stress'
+
+stress: .venv/ready  ## what takes minutes each: killed servers and trainings, large comparisons, replays of everything
+	$(BIN)/pytest -m stress
 
 lint: .venv/ready
 	$(BIN)/ruff check .

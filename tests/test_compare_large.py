@@ -20,7 +20,7 @@ def loras(settings: Settings) -> Path:
     return write_loras(settings)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.timeout(600)
 async def test_forty_cells_are_what_generate_sprite_keeps(server: FastMCP[Any], settings: Settings) -> None:
     """Items, people, enemies and tiles, of four contenders, as a real comparison draws them."""
@@ -46,7 +46,7 @@ class OrderRenderer(NotingRenderer):
         return super().draw(requests, tell)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.timeout(600)
 async def test_four_contenders_twenty_prompts_two_seeds(
     server: FastMCP[Any], settings: Settings, monkeypatch: pytest.MonkeyPatch

@@ -13,7 +13,7 @@ import pytest
 SCRIPT = Path(__file__).with_name("killed_server.py")
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.timeout(900)
 def test_eight_killed_servers_lose_and_tear_nothing(tmp_path: Path, free_port: int) -> None:
     """Under sprites, batches, tilesets, comparisons and trainings, each job that was asked for is there in the end.

@@ -85,7 +85,7 @@ def test_a_killed_training_goes_on_and_comes_out_the_same(tmp_path: Path) -> Non
     assert (recipe["prompt"], recipe["seed"], recipe["step"]) == ("handheld, a red potion", 42, 8)
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.timeout(1800)
 def test_twenty_kills_change_no_bit(tmp_path: Path) -> None:
     """Killed at twenty random instants, half of them before its first checkpoint, it leaves the very files of a run in one go."""

@@ -256,7 +256,7 @@ def test_the_command_says_whether_it_is_the_same(
     assert run("replay", str(found))[1].startswith("dgx-pixels: These 6 bytes are no PNG")
 
 
-@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.timeout(1800)
 async def test_fifty_assets_of_every_kind_are_replayed_byte_for_byte(settings: Settings, game: Path) -> None:
     """By a server that was started anew, in any order."""

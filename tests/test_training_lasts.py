@@ -82,6 +82,7 @@ async def test_paused_and_resumed(settings: Settings, folder: Path, asked: dict[
     assert len(log) == STEPS
 
 
+@pytest.mark.stress
 async def test_cancelled_and_resumed(settings: Settings, folder: Path, asked: dict[str, Any], uninterrupted: str) -> None:
     """A cancel ends the process at its next step and says what stays; the training can be taken up all the same."""
     async with client_of(settings, folder) as client:
@@ -121,6 +122,7 @@ async def test_a_server_that_is_closed_leaves_it_to_the_next(
         assert digest(await done(client, job_id)) == uninterrupted
 
 
+@pytest.mark.stress
 async def test_killed_again_and_again(one_server: Settings, folder: Path, asked: dict[str, Any], uninterrupted: str) -> None:
     """By kill -9: of the server, thrice, and of the training process: nothing is lost, no attempt counts against it."""
     settings, job_id = one_server, ""
@@ -176,6 +178,7 @@ async def test_a_full_disk_fails_its_job_and_can_go_on(
         assert digest(await call(client, "train_lora", resume=job_id, wait_s=500)) == uninterrupted
 
 
+@pytest.mark.stress
 async def test_one_at_a_time_over_all_processes(settings: Settings, folder: Path, asked: dict[str, Any], tmp_path: Path) -> None:
     """A second training is queued and says behind which; so is one in another process; each begins when its turn comes."""
     async with client_of(settings, folder) as client, client_of(settings, folder) as other:
@@ -196,6 +199,7 @@ async def test_one_at_a_time_over_all_processes(settings: Settings, folder: Path
         await done(other, third)
 
 
+@pytest.mark.stress
 async def test_a_queued_training_can_be_paused_and_cancelled(settings: Settings, folder: Path, asked: dict[str, Any]) -> None:
     """Before its turn has come; nothing was begun then."""
     settings.home.mkdir()
