@@ -234,7 +234,7 @@ async def test_a_host_that_reads_no_resources_shows_the_sheet(host: Host, servin
 
 async def test_rounds_are_shown_while_others_are_drawn(host: Host, game: Path) -> None:
     """A comparison that takes longer than its call can be looked at and voted on, and grows."""
-    await host.open("compare_models", asked(game, steps=10, wait_s=0))
+    await host.open("compare_models", asked(game, steps=60, wait_s=0))
     await host.pictures(2)
     assert await host.look("comparison.rounds.length < 4")
     await host.do("click", selector="figure button")
