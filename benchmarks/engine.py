@@ -15,9 +15,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine_cases import Line, batching, growth, invariance, overhead, swapping
+from engine_cases import batching, growth, invariance, overhead, swapping
 from engine_compiled import compiling
-from measuring import measured_by
+from measuring import Line, measured_by, tables
 
 from dgx_pixels.models.renderer import Renderer
 
@@ -63,11 +63,7 @@ def page(sections: dict[str, list[Line]], who: str, arguments: Sequence[str]) ->
         "The promises behind the last column: at most 2 % over diffusers, equal bytes, no new graphs, memory that stays flat.",
         "", who, "",
     ]  # fmt: skip
-    kept = {None: "", True: "kept", False: "**broken**"}
-    for title, lines in sections.items():
-        head += [f"## {title}", "", "| | | |", "|---|---|---|"]
-        head += [f"| {line.what} | {line.found} | {kept[line.kept]} |" for line in lines] + [""]
-    return "\n".join(head).rstrip() + "\n"
+    return "\n".join([*head, *tables(sections)]).rstrip() + "\n"
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import StableDiffusionXLPipeline
-from measuring import estimate, memory, random_lora, ratio, side_by_side, slope
+from measuring import Line, estimate, memory, random_lora, ratio, side_by_side, slope
 from numpy.typing import NDArray
 
 from dgx_pixels.models.catalogue import embedded
@@ -35,15 +35,6 @@ PROMPTS = (
     "an old book",
     "a bat",
 )
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the report: what, what was found, and whether a promise was kept (None: none was made)."""
-
-    what: str
-    found: str
-    kept: bool | None = None
 
 
 def request(seed: int, contender: Contender | None = None, prompt: str | None = None) -> RenderRequest:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from engine_cases import Line, draw, request
-from measuring import random_lora, ratio, side_by_side
+from engine_cases import draw, request
+from measuring import Line, random_lora, ratio, side_by_side
 
 from dgx_pixels.models.catalogue import embedded
 from dgx_pixels.models.contender import Contender

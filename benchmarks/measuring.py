@@ -99,6 +99,25 @@ def memory(device: torch.device) -> tuple[float, float]:
     return pages * 4096.0, float(torch.cuda.memory_allocated(device)) if device.type == "cuda" else 0.0
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line of a report: what, what was found, and whether a promise was kept (None: none was made)."""
+
+    what: str
+    found: str
+    kept: bool | None = None
+
+
+def tables(sections: Mapping[str, Sequence[Line]]) -> list[str]:
+    """The lines of a report's sections, each a heading and a table."""
+    kept = {None: "", True: "kept", False: "**broken**"}
+    said: list[str] = []
+    for title, lines in sections.items():
+        said += [f"## {title}", "", "| | | |", "|---|---|---|"]
+        said += [f"| {line.what} | {line.found} | {kept[line.kept]} |" for line in lines] + [""]
+    return said
+
+
 def measured_by(device: torch.device) -> str:
     """The line under a table: machine, versions, commit and day."""
     made = subprocess.run(

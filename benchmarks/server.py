@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +26,12 @@ import torch
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.server.providers.proxy import ProxyClient
-from measuring import estimate, measured_by, ratio
+from measuring import Line, estimate, measured_by, ratio, tables
 from server_load import RUNNING, Load, project_in, unused_port
 
 HERE = Path(__file__).parent
 OVERHEAD_MS, UNDER_LOAD = 20, 5
 GROWTH = 1.05
-
-
-@dataclass(frozen=True)
-class Line:
-    """One figure, and whether it keeps what was promised; None if nothing was."""
-
-    what: str
-    found: str
-    kept: bool | None = None
 
 
 async def quiet(_: float, __: float | None, ___: str | None) -> None:
@@ -212,11 +202,7 @@ def page(sections: dict[str, list[Line]], who: str) -> str:
         f"at most {UNDER_LOAD} times the idle time, memory within {(GROWTH - 1) * 100:.0f} % of the first round's.",
         "", who, "",
     ]  # fmt: skip
-    kept = {None: "", True: "kept", False: "**broken**"}
-    for title, lines in sections.items():
-        head += [f"## {title}", "", "| | | |", "|---|---|---|"]
-        head += [f"| {line.what} | {line.found} | {kept[line.kept]} |" for line in lines] + [""]
-    return "\n".join(head).rstrip() + "\n"
+    return "\n".join([*head, *tables(sections)]).rstrip() + "\n"
 
 
 if __name__ == "__main__":

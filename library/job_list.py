@@ -44,7 +44,8 @@ def _summary(job: JobRecord, status: JobStatus | Literal["left"]) -> JobSummary:
 def _what(request: str) -> str:
     """A few words on a request; of one of another version perhaps none."""
     asked: dict[str, Any] = json.loads(request)
-    if isinstance(items := asked.get("items"), list) and items:
-        return f"{len(items)} prompts: {items[0].get('prompt', '')}"[:_LONGEST]
+    several = asked.get("items") or asked.get("prompts")  # of a batch, of a comparison
+    if isinstance(several, list) and isinstance(several[0], dict):
+        return f"{len(several)} prompts: {several[0].get('prompt', '')}"[:_LONGEST]
     found = next((asked[name] for name in _NAMED_BY if asked.get(name)), "")
     return (", ".join(map(str, found)) if isinstance(found, list) else str(found))[:_LONGEST]

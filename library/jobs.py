@@ -130,11 +130,14 @@ class Jobs:
         rows = await self._store.db.execute_fetchall(query)
         return dict.fromkeys((*_UNFINISHED, "paused"), 0) | {row["status"]: row["n"] for row in rows}
 
+    async def open(self, kind: str | None = None) -> list[JobRecord]:
+        """Jobs, of one kind or of all, that have not ended: queued, running or paused; oldest first."""
+        query = f"{_COLUMNS} WHERE {_OPEN} AND kind = ifnull(?, kind) ORDER BY created"
+        return [JobRecord(**dict(row)) for row in await self._store.db.execute_fetchall(query, (kind,))]
+
     async def left(self) -> list[JobRecord]:
         """Jobs that have not ended, and that nobody works on, oldest first."""
-        query = f"{_COLUMNS} WHERE {_OPEN} ORDER BY created"
-        jobs = [JobRecord(**dict(row)) for row in await self._store.db.execute_fetchall(query)]
-        return [job for job in jobs if self.is_left(job)]
+        return [job for job in await self.open() if self.is_left(job)]
 
     async def recent(self, limit: int, project: str | None = None) -> list[JobRecord]:
         """The newest jobs, of one project or of all for None: first those that have not ended, then the others, newest first."""

@@ -46,7 +46,7 @@ async def _list(settings: Settings, arguments: argparse.Namespace) -> tuple[Any,
     found = AssetList.model_validate(answer.structured_content)
     lines = [f"{a.id}  v{a.version}  {a.width}x{a.height}  {a.path}  {', '.join(a.tags)}".rstrip() for a in found.assets]
     more = f" The next ones: --cursor {found.cursor}" if found.cursor is not None else ""
-    return found.model_dump(mode="json"), [*lines, f"{found.total} assets.{more}"]
+    return found.model_dump(mode="json"), [*lines, f"{found.total} asset{'s' * (found.total != 1)}.{more}"]
 
 
 async def _tag(settings: Settings, arguments: argparse.Namespace) -> tuple[Any, list[str]]:

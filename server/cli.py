@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from importlib import import_module
@@ -25,6 +26,8 @@ def main(argv: list[str] | None = None) -> None:
 
         divert()
     _quiet()
+    if arguments.command not in ("serve", "stdio"):
+        _say_once()
     try:
         status = _run(arguments)
     except KeyboardInterrupt:
@@ -43,6 +46,12 @@ def _quiet() -> None:
     os.environ.setdefault("FASTMCP_LOG_LEVEL", "WARNING")
     for library in ("TRANSFORMERS", "DIFFUSERS"):
         os.environ.setdefault(f"{library}_VERBOSITY", "error")
+
+
+def _say_once() -> None:
+    """A command prints what was refused: the lines that servers log of the same call would only repeat it."""
+    logging.getLogger("dgx_pixels.server.call_log").setLevel(logging.ERROR)
+    logging.getLogger("fastmcp.server.server").addFilter(lambda record: bool(record.exc_info))  # a traceback is news
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:

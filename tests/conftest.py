@@ -23,8 +23,10 @@ os.environ["FASTMCP_MCP_CAMELCASE_COMPAT"] = "false"
 
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import Publisher
+from dgx_pixels.library.library import Library
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.tools.jobs import JobRunner
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is no failure
 hypothesis.settings.load_profile("any machine")
@@ -103,6 +105,22 @@ def free_port() -> int:
 def settings(tmp_path: Path, game: Path, free_port: int) -> Settings:
     """Settings with a home of their own, for a client that works in `game`."""
     return Settings(home=tmp_path / "home", project=game, port=free_port, device="cpu")
+
+
+@pytest.fixture
+async def library(settings: Settings) -> AsyncIterator[Library]:
+    """An open library: the one that `server` opens as well."""
+    opened = await Library.open(settings.home)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def runner(library: Library) -> AsyncIterator[JobRunner]:
+    """A runner of its jobs, closed in the end."""
+    made = JobRunner(library)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
+from processes import DGX_PIXELS, options
 
 from dgx_pixels.server.cli import main
 from dgx_pixels.server.settings import Settings
@@ -66,6 +68,18 @@ def test_a_failure_is_one_sentence_and_a_status(
     assert out == ""
     assert says in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_refusal_is_said_once(settings: Settings, game: Path) -> None:
+    """A process of its own, whose logs nobody has set up, prints the sentence and nothing beside it."""
+    command = [*DGX_PIXELS, "sprite", "a potion", "--size", "33", *options(settings, game)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("dgx-pixels: ")
+    assert "33" in line
 
 
 def test_settings_from_a_clients_configuration_are_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -20,14 +19,6 @@ from dgx_pixels.library.records import JobStatus
 from dgx_pixels.server.settings import Settings
 
 PAIR = ("tiny-sdxl", "tiny-sdxl+style:0.8")
-
-
-@pytest.fixture
-async def library(settings: Settings) -> AsyncIterator[Library]:
-    """The library that the server opens as well."""
-    opened = await Library.open(settings.home)
-    yield opened
-    await opened.close()
 
 
 async def half_drawn(library: Library, status: JobStatus) -> str:

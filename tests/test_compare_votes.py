@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -16,17 +15,8 @@ from dgx_pixels.library.comparison_report import told
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.ranking import Tally
-from dgx_pixels.server.settings import Settings
 
 PAIR = ("tiny-sdxl", "tiny-sdxl+style:0.8")
-
-
-@pytest.fixture
-async def library(settings: Settings) -> AsyncIterator[Library]:
-    """The library that the server opens as well."""
-    opened = await Library.open(settings.home)
-    yield opened
-    await opened.close()
 
 
 async def vote_for(library: Library, comparison_id: str, *places: int | str) -> None:

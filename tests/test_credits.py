@@ -65,7 +65,7 @@ async def test_models_and_licences_of_all_ancestors_are_told(services: Services,
     assert "| gone/(b) (LoRA) | **unknown**" in said
     assert "| sprites/item_smaller.png | made of another picture | tiny-sdxl |" in said
     assert "| sprites/item_scanned.png | made of another picture |  |" in said
-    assert "3 of the 4 pictures" in said
+    assert "3 of 4 pictures" in said
     assert "1 more were made of pictures that the developer supplied: DGX-Pixels cannot know" in said
 
 

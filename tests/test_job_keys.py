@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,22 +20,6 @@ from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.jobs import JobFailedError, JobPausedError, JobReport, JobRunner, Report
 
 POTION: dict[str, Any] = {"prompt": "a red potion", "steps": 1, "key": "potion-1"}
-
-
-@pytest.fixture
-async def library(tmp_path: Path) -> AsyncIterator[Library]:
-    """An open library."""
-    opened = await Library.open(tmp_path)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def runner(library: Library) -> AsyncIterator[JobRunner]:
-    """A runner, closed in the end."""
-    made = JobRunner(library)
-    yield made
-    await made.close()
 
 
 class Counting:
@@ -246,13 +229,13 @@ async def test_a_paused_job_can_be_cancelled(settings: Settings) -> None:
     assert rows(settings, "SELECT status FROM jobs") == [("cancelled",)]
 
 
-async def test_what_somebody_waits_for_is_taken_over_first(library: Library, tmp_path: Path) -> None:
+async def test_what_somebody_waits_for_is_taken_over_first(library: Library, settings: Settings) -> None:
     """Of jobs that a server left: sprites and tilesets, then batches; a training holds up none of them.
 
     Of equals the one that was begun least often: one that ends each server keeps no other from being done.
     """
     kinds = ("training", "batch", "comparison", "sprite", "tileset")
-    other = await Library.open(tmp_path)
+    other = await Library.open(settings.home)
     for kind in kinds:
         await other.jobs.create(kind, kind, "", "{}")
     await other.jobs.begin("sprite")
@@ -276,9 +259,9 @@ async def test_what_somebody_waits_for_is_taken_over_first(library: Library, tmp
     assert [kind for kind in begun if kind != "training"] == ["tileset", "sprite", "batch", "comparison"]
 
 
-async def test_a_job_that_gets_further_is_not_given_up(library: Library, tmp_path: Path) -> None:
+async def test_a_job_that_gets_further_is_not_given_up(library: Library, settings: Settings) -> None:
     """Only beginnings that led nowhere count: a long batch may outlive any number of servers."""
-    other = await Library.open(tmp_path)
+    other = await Library.open(settings.home)
     await other.jobs.create("left", "batch", "", "{}")
     for _ in range(5):
         await other.jobs.begin("left")

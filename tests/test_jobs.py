@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
+from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.answers import AssetAnswer, JobResult, Reload
 from dgx_pixels.tools.jobs import JobFailedError, JobRunner, Report, Work
 
@@ -30,22 +30,6 @@ async def last_forever(_: Report) -> JobResult:
     """Work that ends only by being cancelled."""
     await asyncio.sleep(3600)
     return RESULT
-
-
-@pytest.fixture
-async def library(tmp_path: Path) -> AsyncIterator[Library]:
-    """An open library."""
-    opened = await Library.open(tmp_path)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def runner(library: Library) -> AsyncIterator[JobRunner]:
-    """A runner, closed in the end."""
-    made = JobRunner(library)
-    yield made
-    await made.close()
 
 
 async def test_a_job_ends_as_its_work_does(runner: JobRunner) -> None:
@@ -110,9 +94,9 @@ async def test_a_waiter_that_goes_away_does_not_end_the_job(runner: JobRunner) -
     assert (await runner.wait(job_id, 10)).status == "done"
 
 
-async def test_a_job_of_a_process_that_died_is_failed(library: Library, tmp_path: Path) -> None:
+async def test_a_job_of_a_process_that_died_is_failed(library: Library, settings: Settings) -> None:
     """get_job does not say "running" of what nobody works on any more; of another process's work it does."""
-    other = await Library.open(tmp_path)
+    other = await Library.open(settings.home)
     await other.jobs.create("theirs", "sprite", "", "{}")
     runner = JobRunner(library)
     assert (await runner.wait("theirs", 0)).status == "running"
@@ -144,11 +128,11 @@ async def left_behind(home: Path, job_id: str, *, begun: int = 1, kind: str = "s
     await other.close()
 
 
-async def test_a_job_that_was_left_is_done_under_its_id_when_a_lasting_runner_comes(library: Library, tmp_path: Path) -> None:
+async def test_a_job_that_was_left_is_done_under_its_id_when_a_lasting_runner_comes(library: Library, settings: Settings) -> None:
     """get_job finds the result where it was promised; other kinds, and what somebody works on, are left alone."""
-    await left_behind(tmp_path, "left")
-    await left_behind(tmp_path, "unknown", kind="another kind")
-    other = await Library.open(tmp_path)
+    await left_behind(settings.home, "left")
+    await left_behind(settings.home, "unknown", kind="another kind")
+    other = await Library.open(settings.home)
     await other.jobs.create("theirs", "sprite", "", "{}")
     runner = JobRunner(library)
     await runner.take_over({"sprite": lambda _: succeed})
@@ -183,9 +167,9 @@ async def test_a_job_whose_outcome_could_not_be_written_does_not_run_for_ever(li
     assert (await runner.wait(ids[1], 0)).status == "cancelled"
 
 
-async def test_a_job_that_was_begun_three_times_is_not_begun_again(library: Library, tmp_path: Path) -> None:
+async def test_a_job_that_was_begun_three_times_is_not_begun_again(library: Library, settings: Settings) -> None:
     """What ends the process each time ends it three times, not for ever."""
-    await left_behind(tmp_path, "left", begun=3)
+    await left_behind(settings.home, "left", begun=3)
     runner = JobRunner(library)
     await runner.take_over({"sprite": lambda _: succeed})
 
@@ -194,10 +178,19 @@ async def test_a_job_that_was_begun_three_times_is_not_begun_again(library: Libr
     assert "ended 3 times" in (answer.error or "")
 
 
-async def test_jobs_that_were_left_are_done_one_after_the_other(library: Library, tmp_path: Path) -> None:
+async def test_a_training_is_not_blamed_for_servers_that_end(library: Library, settings: Settings) -> None:
+    """It runs in a process of its own, and needs longer to its first step than servers may live."""
+    await left_behind(settings.home, "left", kind="training", begun=30)
+    runner = JobRunner(library)
+    await runner.take_over({"training": lambda _: succeed})
+
+    assert (await runner.wait("left", 10)).status == "done"
+
+
+async def test_jobs_that_were_left_are_done_one_after_the_other(library: Library, settings: Settings) -> None:
     """So that one that ends the process does not take the others' next try with it."""
     for name in ("one", "two"):
-        await left_behind(tmp_path, name)
+        await left_behind(settings.home, name)
     begun: list[str] = []
 
     def again(job: JobRecord) -> Work:
@@ -220,7 +213,7 @@ async def test_jobs_that_were_left_are_done_one_after_the_other(library: Library
     assert begun == ["one"]
 
 
-async def test_a_lasting_runner_that_closes_leaves_its_jobs_to_the_next(library: Library, tmp_path: Path) -> None:
+async def test_a_lasting_runner_that_closes_leaves_its_jobs_to_the_next(library: Library, settings: Settings) -> None:
     """A server that is asked to end loses nobody's job, and that it had begun it does not count against it."""
     runner = JobRunner(library)
     await runner.take_over({"sprite": lambda _: succeed})
@@ -233,7 +226,7 @@ async def test_a_lasting_runner_that_closes_leaves_its_jobs_to_the_next(library:
     assert (left.status, left.attempts) == ("queued", 0)
     await library.close()
 
-    later = await Library.open(tmp_path)
+    later = await Library.open(settings.home)
     following = JobRunner(later)
     await following.take_over({"sprite": lambda _: succeed})
     assert (await following.wait(job_id, 10)).status == "done"

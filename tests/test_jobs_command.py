@@ -45,6 +45,15 @@ async def fill(settings: Settings) -> None:
     await library.close()
 
 
+async def fill_comparison(settings: Settings) -> None:
+    """Put a comparison into the library, paused so that it is listed first."""
+    library = await Library.open(settings.home)
+    request = {"contenders": ["tiny-sdxl", "other"], "prompts": [{"prompt": p, "category": "item"} for p in ("a gem", "a key")]}
+    await library.jobs.create("eeeeeeeeeeee", "comparison", "/game", json.dumps(request))
+    await library.jobs.set("eeeeeeeeeeee", "paused")
+    await library.close()
+
+
 def test_jobs_are_listed_with_what_they_are_about(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     """What has not ended comes first; a failure says why, a job that was left who does it."""
     asyncio.run(fill(settings))
@@ -57,6 +66,9 @@ def test_jobs_are_listed_with_what_they_are_about(settings: Settings, capsys: py
     assert "left" in lines[1]
     assert "water, sand  (its process has ended, the next server does it)" in lines[1]
     assert "2 prompts: a gem" in lines[2]
+    asyncio.run(fill_comparison(settings))
+    assert run(settings, "jobs", "--limit", "1") == 0
+    assert capsys.readouterr().out.rstrip().endswith("comparison  2 prompts: a gem")
     assert lines[3].endswith("a red potion  (There is no such model.)")
 
 

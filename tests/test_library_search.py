@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from test_library import NEW
@@ -18,14 +16,6 @@ from dgx_pixels.library.search import Wanted
 from dgx_pixels.library.tags import MOST_TAGS
 
 RED, BLUE, GREEN = "#ff0000", "#0000ff", "#00ff00"
-
-
-@pytest.fixture
-async def library(tmp_path: Path) -> AsyncIterator[Library]:
-    """An empty library."""
-    opened = await Library.open(tmp_path)
-    yield opened
-    await opened.close()
 
 
 def new(name: str, **changes: object) -> NewVersion:

@@ -70,7 +70,7 @@ def credits_text(catalogue: Catalogue, game: str, pictures: Sequence[Picture]) -
     rows = [_row(use, (bases if use.kind == "base model" else loras).get(use.name), count) for use, count in sorted(uses.items())]
     return "\n".join([
         f"# Credits of the pictures of {_plain(game)}", "",
-        f"Made with DGX-Pixels {version('dgx-pixels')} (Apache-2.0). It has published {len(pictures)} pictures in the game.", "",
+        f"Made with DGX-Pixels {version('dgx-pixels')} (Apache-2.0), which has published {_pictures(len(pictures))} in it.", "",
         "## Models and data", "",
         *(["| what | licence | SHA-256 of its weights | learnt from | pictures |", "|---|---|---|---|---|", *rows] if rows
           else ["No picture was made by a model."]), "",
@@ -125,6 +125,10 @@ def _learnt_from(model: BaseModel | Lora) -> str:
     return f"a dataset with SHA-256 `{_plain(dataset)}`, whose licence is {licence}"
 
 
+def _pictures(count: int) -> str:
+    return f"{count} picture{'s' * (count != 1)}"
+
+
 def _disclosure(pictures: Sequence[Picture]) -> str:
     """Plain sentences, such as Steam's content survey asks for."""
     drawn = [p for p in pictures if p.drawn]
@@ -133,8 +137,9 @@ def _disclosure(pictures: Sequence[Picture]) -> str:
     unknown = sum(p.unknown for p in pictures)
     if drawn:
         said = (
-            f"Pre-generated AI content: {len(drawn)} of the {len(pictures)} pictures that DGX-Pixels published in this game were "
-            f"made by image models ({_names(drawn)}) on the developer's own machine while the game was developed."
+            f"Pre-generated AI content: {len(drawn)} of {_pictures(len(pictures))} that DGX-Pixels published in this game "
+            f"{'was' if len(drawn) == 1 else 'were'} made by image models ({_names(drawn)}) on the developer's own machine while "
+            "the game was developed."
         )
     elif unknown:
         said = f"Of the {len(pictures)} pictures that DGX-Pixels published in this game none is known to be an image model's."

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 KIND: Final = "training"
 _LOOK_EVERY_S: Final = 0.5
-_MOST_OPEN: Final = 1000
 
 
 @asynccontextmanager
@@ -52,7 +51,7 @@ async def training_turn(services: Services, job_id: str, stop: asyncio.Event, re
 async def _before(services: Services, job_id: str) -> str | None:
     """The training that comes before this one, if there is one."""
     jobs = services.library.jobs
-    waiting = [job for job in await _open(services) if jobs.is_worked_on(job)]
+    waiting = [job for job in await jobs.open(KIND) if jobs.is_worked_on(job)]
     first = min(waiting, key=lambda job: (job.created, job.id), default=None)
     return first.id if first is not None and first.id != job_id else None
 
@@ -60,7 +59,7 @@ async def _before(services: Services, job_id: str) -> str | None:
 async def check_unclaimed(services: Services, job_id: str, name: str) -> None:
     """Raise RequestError if a training that was asked for before this one, and has not ended, will give a LoRA of this name."""
     ours = await services.library.jobs.get(job_id)
-    for job in await _open(services):
+    for job in await services.library.jobs.open(KIND):
         if (job.created, job.id) < (ours.created, ours.id) and _claims(job, name):
             raise RequestError(
                 f"Training {job.id}, which is {job.status}, will make a LoRA {name}: choose another name, or wait for it with "
@@ -74,12 +73,6 @@ def _claims(job: JobRecord, name: str) -> bool:
     except ValidationError:  # of another version: it cannot go on
         return False
     return request.name == name and not request.dry_run
-
-
-async def _open(services: Services) -> list[JobRecord]:
-    """Trainings that have not ended: queued, running or paused."""
-    recent = await services.library.jobs.recent(_MOST_OPEN)  # those that have not ended come first
-    return [job for job in recent if job.kind == KIND and job.status in ("queued", "running", "paused")]
 
 
 def _read(holder: Path) -> str:

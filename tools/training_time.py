@@ -45,7 +45,7 @@ def expected(runs: Path, base: BaseModel, settings: Settings, device: str) -> Ex
     if base.id == EMBEDDED:
         return ExpectedAnswer(
             seconds=round(_TINY_S * pictures), how="calculated",
-            note="As on one core of a common CPU; this machine has not trained yet, and is only measured by doing so.",
+            note="It is what one core of a common CPU needs: on this machine nothing was trained yet.",
         )  # fmt: skip
     work = _TFLOP * (base.render_side / 1024) ** 2 * pictures
     return ExpectedAnswer(
