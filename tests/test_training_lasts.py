@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +240,14 @@ def test_the_command_trains_and_is_paused_by_ctrl_c(settings: Settings, folder: 
     """Where no server runs it is paused, with a checkpoint, and says how to go on."""
     words = [*DGX_PIXELS, "train", *options(settings)]
     begin = [*words, str(folder), "--name", "handheld", "--preset", "fast", "--steps", "400", "--sample", "a potion"]
-    with subprocess.Popen(begin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
+    listens = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell in the background has its children ignore Ctrl-C
+    with subprocess.Popen(
+        begin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listens,  # no thread forks
+    ) as command:
         while not (running := children(settings)):
             time.sleep(0.1)
         (job_id,) = running
