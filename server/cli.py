@@ -6,6 +6,8 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +28,9 @@ def main(argv: list[str] | None = None) -> None:
 
         divert()
     _quiet()
-    if arguments.command not in ("serve", "stdio"):
-        _say_once()
     try:
-        status = _run(arguments)
+        with nullcontext() if arguments.command in ("serve", "stdio") else _said_once():
+            status = _run(arguments)
     except KeyboardInterrupt:
         status = 130
     except _expected_errors() as error:  # this imports much: a plain end must not come by here
@@ -48,10 +49,21 @@ def _quiet() -> None:
         os.environ.setdefault(f"{library}_VERBOSITY", "error")
 
 
-def _say_once() -> None:
-    """A command prints what was refused: the lines that servers log of the same call would only repeat it."""
-    logging.getLogger("dgx_pixels.server.call_log").setLevel(logging.ERROR)
-    logging.getLogger("fastmcp.server.server").addFilter(lambda record: bool(record.exc_info))  # a traceback is news
+@contextmanager
+def _said_once() -> Iterator[None]:
+    """A command prints what was refused: what servers log of the same call would only repeat it, unless it is a traceback."""
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return bool(record.exc_info)
+
+    repeating = [logging.getLogger(name) for name in ("dgx_pixels.server.call_log", "fastmcp.server.server")]
+    for logger in repeating:
+        logger.addFilter(is_news)
+    try:
+        yield
+    finally:
+        for logger in repeating:
+            logger.removeFilter(is_news)
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import re
 import sys
 import time
@@ -64,7 +63,6 @@ def run_compare(settings: Settings, arguments: argparse.Namespace) -> int:
     from dgx_pixels.server.asking import ask
     from dgx_pixels.server.tool_calls import palette_of_file
 
-    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
     if "palette" in asked:
         asked["palette"] = palette_of_file(asked["palette"])
@@ -108,7 +106,6 @@ def run_vote(settings: Settings, arguments: argparse.Namespace) -> int:
         return asyncio.run(_export(settings, arguments.export, arguments.comparison))
     from dgx_pixels.tools.answers import VoteAnswer
 
-    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     asked = {
         "comparison_id": arguments.comparison or "", "round": arguments.round, "winner": arguments.winner, "note": arguments.note,
         "reveal": arguments.reveal,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 from typing import Any
 
 from fastmcp import Client
@@ -51,7 +50,6 @@ def run_publish(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def called(settings: Settings, tool: str, asked: dict[str, Any]) -> Any:  # noqa: ANN401  # an answer's JSON
     """Call a tool that draws nothing, for the project of these settings; what is None is left out. Raises ToolError."""
-    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     return asyncio.run(_call(settings, tool, {name: value for name, value in asked.items() if value is not None}))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import shutil
 import sys
 import time
@@ -42,7 +41,6 @@ _OPEN = ("queued", "running")
 
 def run_jobs(settings: Settings, arguments: argparse.Namespace) -> int:
     """Do it and print what came of it; answers with the exit status. Raises ToolError, LibraryError and NoServerError."""
-    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     if arguments.action == "list":
         asyncio.run(_list(settings, arguments.limit, watch=arguments.watch, as_json=arguments.json))
         return 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import time
 import warnings
 from pathlib import Path
@@ -27,7 +26,6 @@ _ARGUMENTS = (
 
 def run_pixelize(settings: Settings, arguments: argparse.Namespace) -> int:
     """Pixelize, print what was written; answers with the exit status. Raises ToolError with one sentence."""
-    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     warnings.simplefilter("ignore")  # Pillow warns of odd metadata in files that it reads all the same
     asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
     if "palette" in asked:

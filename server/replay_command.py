@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import base64
 import json
-import logging
 from pathlib import Path
 
 from fastmcp.exceptions import ToolError
@@ -19,7 +18,6 @@ from dgx_pixels.tools.replay import MOST_BYTES
 
 def run_replay(settings: Settings, arguments: argparse.Namespace) -> int:
     """Draw it again and say whether it is the same: exit status 0 if it is, byte for byte, else 1. Raises ToolError, OSError."""
-    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     asked = {"replay": _original(arguments.original)}
     if arguments.reference is not None:
         asked["reference"] = str(Path(arguments.reference).expanduser().absolute())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import time
 
 from dgx_pixels.server.asking import ask
@@ -20,7 +19,6 @@ _ARGUMENTS = (
 
 def run_sprite(settings: Settings, arguments: argparse.Namespace) -> int:
     """Draw, print what was written and how long it took; answers with the exit status. Raises ToolError with one sentence."""
-    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
     asked["prompt"] = read_prompts(arguments.prompts) if arguments.prompts is not None else " ".join(arguments.prompt)
     if "palette" in asked:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import time
 
 from dgx_pixels.server.asking import ask
@@ -19,7 +18,6 @@ _ARGUMENTS = (
 
 def run_tileset(settings: Settings, arguments: argparse.Namespace) -> int:
     """Draw, print what was written and how well it fits; answers with the exit status. Raises ToolError with one sentence."""
-    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
     if "palette" in asked:
         asked["palette"] = palette_of_file(asked["palette"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import sys
 import time
 from pathlib import Path
@@ -30,7 +29,6 @@ _ARGUMENTS = (
 
 def run_train(settings: Settings, arguments: argparse.Namespace) -> int:
     """Train and print what was made; answers with the exit status. Raises ToolError with one sentence."""
-    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it logs each error that we are about to say
     asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
     optimizer = [("optimizer", arguments.optimizer)] if arguments.optimizer is not None else []
     if others := [*(arguments.others or ()), *optimizer]:

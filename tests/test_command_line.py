@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import subprocess
 from pathlib import Path
@@ -80,6 +81,16 @@ def test_a_refusal_is_said_once(settings: Settings, game: Path) -> None:
     (line,) = done.stderr.splitlines()
     assert line.startswith("dgx-pixels: ")
     assert "33" in line
+
+
+def test_a_command_leaves_logging_as_it_was(settings: Settings, game: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What a command keeps quiet is said again after it: a script may call `main` and go on."""
+    run(settings, "sprite", "a potion", "--size", "33", "--project", str(game))
+    assert not caplog.text
+
+    for name in ("dgx_pixels.server.call_log", "fastmcp.server.server"):
+        logging.getLogger(name).warning("%s speaks", name)
+    assert caplog.text.count("speaks") == 2
 
 
 def test_settings_from_a_clients_configuration_are_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
