@@ -9,7 +9,7 @@ import numpy as np
 from lora_styles import ASKED, LEARNT, PER_KIND, Style
 from measuring import Estimate, estimate
 
-from dgx_pixels.models.lora_spec import Settings
+from dgx_pixels.models.training_spec import Settings
 
 Shares = list[list[float]]
 """Of each measure, what each sprite shows."""

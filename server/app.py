@@ -23,12 +23,12 @@ from dgx_pixels.models.gpu import GpuThread
 from dgx_pixels.models.turn import Turn
 from dgx_pixels.models.watch import ModelsWatch
 from dgx_pixels.resources import assets, comparison_view, comparisons, models, palettes
-from dgx_pixels.server.asked import Asked
-from dgx_pixels.server.beside import beside
+from dgx_pixels.server.background import beside
 from dgx_pixels.server.edge import Edge
-from dgx_pixels.server.lost import Role, end
-from dgx_pixels.server.notifier import LISTEN
+from dgx_pixels.server.gpu_lost import Role, end
+from dgx_pixels.server.idempotency import Asked
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.subscriptions import LISTEN
 from dgx_pixels.server.wrong_types import WrongTypes
 from dgx_pixels.tools.asset_tools import list_assets, view_asset
 from dgx_pixels.tools.compare_models import compare_models

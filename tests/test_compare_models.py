@@ -9,7 +9,7 @@ import pytest
 from comparing import TWO, blob, check_cells, compare, vote, write_loras
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
-from test_unfinished import LEFT, NotingRenderer, change
+from test_job_restart import LEFT, NotingRenderer, change
 
 from dgx_pixels.models.catalogue import Catalogue, embedded
 from dgx_pixels.models.contender import Contender

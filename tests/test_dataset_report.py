@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.tools.dataset_request import DatasetReport
-from dgx_pixels.tools.reading import ReadError
+from dgx_pixels.tools.read_roots import ReadError
 from dgx_pixels.tools.sprite_request import RequestError
 
 

@@ -21,7 +21,7 @@ from dgx_pixels.pixels.preview import preview_png
 from dgx_pixels.pixels.sprite import decode_png
 from dgx_pixels.tools.answers import AssetList, AssetSummary, schema_of
 from dgx_pixels.tools.arguments import ProjectArgument, clean
-from dgx_pixels.tools.reading import asked_palette
+from dgx_pixels.tools.read_roots import asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)

@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from dgx_pixels.models.catalogue import ModelError
-from dgx_pixels.models.lora_disk import sync, write_synced
+from dgx_pixels.models.training_disk import sync, write_synced
 from dgx_pixels.tools.dataset_captions import colour_in, style_colours, with_colours
 from dgx_pixels.tools.dataset_draft import Draft
 from dgx_pixels.tools.dataset_report import check_enough, report_of, sheet_of

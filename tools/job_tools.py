@@ -12,7 +12,7 @@ from pydantic import Field
 
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.tools.answers import JobAnswer, schema_of
-from dgx_pixels.tools.content import shown
+from dgx_pixels.tools.answers_content import shown
 from dgx_pixels.tools.job_calls import check_wait
 from dgx_pixels.tools.services import Services, ServicesDep
 

@@ -17,11 +17,11 @@ from dgx_pixels.pixels.checks import check_key, check_sprite
 from dgx_pixels.pixels.read import PictureError
 from dgx_pixels.pixels.sprite import make_sprite
 from dgx_pixels.tools.answers import JobResult
-from dgx_pixels.tools.finished import Finished, Origin, keep, kept_before, library_versions, publish
+from dgx_pixels.tools.job_finished import Finished, Origin, keep, kept_before, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
-from dgx_pixels.tools.reading import ReadError
-from dgx_pixels.tools.reference import read_reference
+from dgx_pixels.tools.read_roots import ReadError
 from dgx_pixels.tools.sources import source_of
+from dgx_pixels.tools.sprite_reference import read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, get_args
 from pydantic import BaseModel, ConfigDict
 
 from dgx_pixels.bevy.names import name_from_prompt
-from dgx_pixels.models.lora_spec import Preset, Settings, TrainingSpec, settings_for
+from dgx_pixels.models.training_spec import Preset, Settings, TrainingSpec, settings_for
 from dgx_pixels.tools.sprite_request import RequestError
 
 if TYPE_CHECKING:
