@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from fastmcp.exceptions import ToolError
 
 from dgx_pixels.tools.answers_content import shown
+from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.job_restart import works
 from dgx_pixels.tools.job_states import why_ended
-from dgx_pixels.tools.sprite_request import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

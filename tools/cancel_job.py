@@ -1,10 +1,9 @@
-"""`get_job` and `cancel_job`: wait for, look at and stop work."""
+"""`cancel_job`: stop a job at its next step, or pause it."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastmcp import Context
 from fastmcp.exceptions import ToolError
 from fastmcp.tools import ToolResult, tool
 from mcp_types import ToolAnnotations
@@ -13,33 +12,11 @@ from pydantic import Field
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.tools.answers import JobAnswer, schema_of
 from dgx_pixels.tools.answers_content import shown
-from dgx_pixels.tools.job_calls import check_wait
+from dgx_pixels.tools.arguments import JobIdArgument
 from dgx_pixels.tools.services import Services, ServicesDep
 
 _WAIT_S = 10
-JobId = Annotated[str, Field(description="The job_id that a generating tool answered with.")]
-
-
-@tool(
-    title="Get job",
-    output_schema=schema_of(JobAnswer),
-    annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False),
-)
-async def get_job(
-    job_id: JobId,
-    ctx: Context,
-    wait_s: Annotated[
-        float, Field(description="Seconds to wait for the job to end.", json_schema_extra={"minimum": 0, "maximum": 600})
-    ] = 45,
-    services: Services = ServicesDep,
-) -> ToolResult:
-    """Wait for a job and answer with its state and, once it is done, its result; a failed job's reason is in `error`."""
-    check_wait(wait_s)
-    try:
-        answer = await services.jobs.wait(job_id, wait_s, ctx.report_progress)
-    except LibraryError as error:
-        raise ToolError(str(error)) from error
-    return await shown(services, answer)
+"""How long a job that was told to end is waited for."""
 
 
 @tool(
@@ -48,7 +25,7 @@ async def get_job(
     annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False),
 )
 async def cancel_job(
-    job_id: JobId,
+    job_id: JobIdArgument,
     pause: Annotated[
         bool, Field(description="Keep what a training has so far, to go on later with train_lora(resume=job_id).")
     ] = False,

@@ -1,4 +1,4 @@
-"""`list_assets` and `view_asset`: what the library holds, and what it looks like."""
+"""`list_assets`: what the library holds, found by words, tags, kind and palette."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Annotated, get_args
 
 from fastmcp.exceptions import ToolError
 from fastmcp.tools import ToolResult, tool
-from fastmcp.utilities.types import Image
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
@@ -17,17 +16,17 @@ from dgx_pixels.library.search import Wanted
 from dgx_pixels.library.tags import check_tags
 from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.pixels.preview import preview_png
-from dgx_pixels.pixels.sprite import decode_png
 from dgx_pixels.tools.answers import AssetList, AssetSummary, schema_of
 from dgx_pixels.tools.arguments import ProjectArgument, clean
 from dgx_pixels.tools.read_roots import asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 
-_READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
-
-@tool(title="List assets", output_schema=schema_of(AssetList), annotations=_READS)
+@tool(
+    title="List assets",
+    output_schema=schema_of(AssetList),
+    annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False),
+)
 async def list_assets(
     words: Annotated[
         str, Field(description="Words of what is looked for, or their beginnings: of name, category, prompt, model or tags.")
@@ -85,17 +84,3 @@ def _lines(answer: AssetList, *, none_made: bool) -> list[str]:
 
 def _tagged(asset: AssetSummary) -> str:
     return f" ({', '.join(asset.tags)})" if asset.tags else ""
-
-
-@tool(title="View asset", output_schema=None, annotations=_READS)
-async def view_asset(
-    asset_id: Annotated[str, Field(description="An id of list_assets or of a result.")],
-    version: Annotated[int | None, Field(description="Which version; the newest if left out.")] = None,
-    services: Services = ServicesDep,
-) -> Image:
-    """Look at an asset: the picture itself, enlarged without smoothing, on a checkerboard where it is transparent."""
-    try:
-        png = await services.library.png(clean(asset_id), version)
-        return Image(data=await asyncio.to_thread(lambda: preview_png(decode_png(png))), format="png")
-    except (LibraryError, ValueError) as error:  # ValueError: the file in the library is damaged
-        raise ToolError(str(error)) from error
