@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from dgx_pixels.library.comparison_blind import told
 from dgx_pixels.library.comparison_records import ADDED, NewCell
-from dgx_pixels.library.comparison_report import told
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.models.gpu import Priority

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dgx_pixels.library.comparison_report import brief, told
+from dgx_pixels.library.comparison_blind import brief, told
 from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
 from dgx_pixels.tools.answers_next import after
 

@@ -1,34 +1,26 @@
-"""From a comparison as it is kept to how it is told. What a blind one must not tell yet is left out here, and only here."""
+"""What may be told of a comparison, and when. What a blind one must not tell yet is left out here, and only here."""
 
 from __future__ import annotations
 
 import json
-from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from dgx_pixels.library.comparison_answer import (
     CellAnswer,
     ComparisonAnswer,
-    ContenderAnswer,
     DrawnBy,
-    PairAnswer,
-    RatingAnswer,
     RoundAnswer,
-    Standing,
     VoteTold,
 )
 from dgx_pixels.library.comparison_pictures import picture_uri
+from dgx_pixels.library.comparison_standing import DIGITS, contenders_of, rounded, standing_of
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.library.ranking import Ballot, bradley_terry, count, judge, sentence
 from dgx_pixels.pixels.png_text import recipe_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from dgx_pixels.library.comparison_records import Cell, Comparison, Round, Vote
+    from dgx_pixels.library.comparison_records import Comparison, Round, Vote
     from dgx_pixels.library.comparisons import Comparisons
 
-_DIGITS = 3
 _MOST_MEASURED = 20
 """Rounds whose pictures' measures a tool's answer has; with those of 40 rounds of four it would be 50,000 characters long."""
 
@@ -41,8 +33,8 @@ async def told(comparisons: Comparisons, comparison_id: str) -> ComparisonAnswer
     return ComparisonAnswer(
         id=found.id, blind=found.blind, open=not found.revealed and not (found.whole and not found.unvoted),
         planned=len(found.rounds), rounds=[_round(found, r) for r in found.complete], sheet=f"pixels://comparisons/{found.id}/sheet",
-        page=str(page) if page.is_file() else None, contenders=_contenders(found) if found.named else None,
-        standing=_standing(found, ballots) if found.named else None, note=found.note, next=_next(found),
+        page=str(page) if page.is_file() else None, contenders=contenders_of(found) if found.named else None,
+        standing=standing_of(found, ballots) if found.named else None, note=found.note, next=_next(found),
     )  # fmt: skip
 
 
@@ -80,68 +72,8 @@ def _winner(r: Round, vote: Vote) -> str:
 def _cell(found: Comparison, r: Round, place: int) -> CellAnswer:
     cell = r.cells[place]
     return CellAnswer(
-        contender=found.contenders[place], seed=r.seed, seconds=round(cell.seconds, _DIGITS), memory_bytes=cell.memory,
-        **_rounded(cell.measures),
-    )  # fmt: skip
-
-
-def _rounded(measures: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {name: None if value is None else round(value, _DIGITS) for name, value in measures.items()}
-
-
-def _contenders(found: Comparison) -> list[ContenderAnswer]:
-    answers = []
-    for place, contender in enumerate(found.contenders):
-        cells = [r.cells[place] for r in found.rounds if place in r.cells]
-        won = sum(r.vote is not None and r.vote.winner == place for r in found.rounds)
-        answers.append(ContenderAnswer(
-            contender=contender, is_base=place == found.base, pictures=len(cells), wins=won,
-            seconds=round(median(c.seconds for c in cells), _DIGITS) if cells else 0.0,
-            memory_bytes=max((c.memory for c in cells if c.memory is not None), default=None), **_means(cells),
-        ))  # fmt: skip
-    return answers
-
-
-def _means(cells: Sequence[Cell]) -> dict[str, float | None]:
-    """The mean of each measure over the cells that have it."""
-    names = {name: None for cell in cells for name in cell.measures}
-    values = {name: [v for c in cells if (v := c.measures.get(name)) is not None] for name in names}
-    return _rounded({name: fmean(v) if v else None for name, v in values.items()})
-
-
-def _standing(found: Comparison, project: Sequence[Ballot]) -> Standing:
-    ballots = [
-        Ballot(
-            found.contenders, r.vote.outcome, None if r.vote.winner is None else found.contenders[r.vote.winner], r.kind
-        )
-        for r in found.rounds if r.vote is not None
-    ]  # fmt: skip
-    said = [ballot.outcome for ballot in ballots]
-    kinds = sorted({ballot.kind for ballot in ballots})
-    return Standing(
-        votes=len(ballots), ties=said.count("tie"), neither=said.count("neither"), pairs=_pairs(found, ballots, None),
-        kinds=[pair for kind in kinds for pair in _pairs(found, ballots, kind)] if len(kinds) > 1 else [],
-        ranking=[
-            RatingAnswer(contender=x.contender, rating=round(x.rating), rounds=x.rounds) for x in bradley_terry(project)
-        ],
-    )  # fmt: skip
-
-
-def _pairs(found: Comparison, ballots: Sequence[Ballot], kind: str | None) -> list[PairAnswer]:
-    """Every contender against the base, or, where there is none, against the first."""
-    against = found.contenders[found.base or 0]
-    counted = [ballot for ballot in ballots if kind in (None, ballot.kind)]
-    return [_pair(counted, contender, against, kind) for contender in found.contenders if contender != against]
-
-
-def _pair(ballots: Sequence[Ballot], contender: str, against: str, kind: str | None) -> PairAnswer:
-    tally = count(ballots, contender, against)
-    judged = judge(tally)
-    return PairAnswer(
-        contender=contender, against=against, kind=kind, wins=tally.wins, losses=tally.losses, ties=tally.ties,
-        neither=tally.neither, win_rate=None if judged.win_rate is None else round(judged.win_rate, _DIGITS),
-        low=round(judged.low, _DIGITS), high=round(judged.high, _DIGITS), verdict=judged.verdict,
-        says=sentence(contender, against, tally),
+        contender=found.contenders[place], seed=r.seed, seconds=round(cell.seconds, DIGITS), memory_bytes=cell.memory,
+        **rounded(cell.measures),
     )  # fmt: skip
 
 
