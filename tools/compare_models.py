@@ -46,6 +46,31 @@ if TYPE_CHECKING:
 VIEWER = "ui://dgx-pixels/comparison"
 
 
+_Contenders = Annotated[
+    list[str] | None,
+    Field(
+        description="2 to 4, each a base model with LoRAs as 'base+lora:weight': ['tiny-sdxl', 'tiny-sdxl+mine:0.8']. "
+        "A base without LoRAs is added if there is none."
+    ),
+]
+_Prompts = Annotated[list[str] | None, Field(description="1 to 20 prompts; or give prompt_set.")]
+_PromptSet = Annotated[str | None, Field(description="A set of ours.", json_schema_extra={"enum": [*prompt_sets(), None]})]
+_Seeds = Annotated[
+    int, Field(description="How many for each prompt: seed, seed + 1, ...", json_schema_extra=bounds(1, MOST_SEEDS))
+]
+_Seed = Annotated[int | None, Field(description="The first; random if left out.")]
+_Size = Annotated[int | str | None, Field(description="As in generate_sprite.")]
+_Colors = Annotated[int | None, Field(description="At most this many.", json_schema_extra=bounds(2, 256))]
+_Steps = Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))]
+_Guidance = Annotated[float | None, Field(description="Replaces the profile's.", json_schema_extra=bounds(1, 20))]
+_Reference = Annotated[
+    str | None,
+    Field(description="Sprites to measure likeness to: 'project', a folder, or asset ids split by commas."),
+]
+_Blind = Annotated[bool, Field(description="Tell who drew what only after the vote; other votes don't count later.")]
+_Resume = Annotated[str | None, Field(description="job_id of a failed or cancelled comparison whose rest shall be drawn; alone.")]
+
+
 @tool(
     title="Compare models",
     output_schema=schema_of(JobAnswer),
@@ -54,38 +79,23 @@ VIEWER = "ui://dgx-pixels/comparison"
 )
 async def compare_models(
     ctx: Context,
-    contenders: Annotated[
-        list[str] | None,
-        Field(
-            description="2 to 4, each a base model with LoRAs as 'base+lora:weight': ['tiny-sdxl', 'tiny-sdxl+mine:0.8']. "
-            "A base without LoRAs is added if there is none."
-        ),
-    ] = None,
-    prompts: Annotated[list[str] | None, Field(description="1 to 20 prompts; or give prompt_set.")] = None,
-    prompt_set: Annotated[
-        str | None, Field(description="A set of ours.", json_schema_extra={"enum": [*prompt_sets(), None]})
-    ] = None,
+    contenders: _Contenders = None,
+    prompts: _Prompts = None,
+    prompt_set: _PromptSet = None,
     category: CategoryArgument = "item",
-    seeds: Annotated[
-        int, Field(description="How many for each prompt: seed, seed + 1, ...", json_schema_extra=bounds(1, MOST_SEEDS))
-    ] = 1,
-    seed: Annotated[int | None, Field(description="The first; random if left out.")] = None,
+    seeds: _Seeds = 1,
+    seed: _Seed = None,
     profile: Annotated[str, Field(description="draft (fast), standard or best.")] = "standard",
-    size: Annotated[int | str | None, Field(description="As in generate_sprite.")] = None,
-    colors: Annotated[int | None, Field(description="At most this many.", json_schema_extra=bounds(2, 256))] = None,
+    size: _Size = None,
+    colors: _Colors = None,
     palette: PaletteArgument = None,
     transparent: TransparentArgument = None,
     negative_prompt: Annotated[str, Field(description="What must not be drawn.")] = "",
-    steps: Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))] = None,
-    guidance: Annotated[float | None, Field(description="Replaces the profile's.", json_schema_extra=bounds(1, 20))] = None,
-    reference: Annotated[
-        str | None,
-        Field(description="Sprites to measure likeness to: 'project', a folder, or asset ids split by commas."),
-    ] = None,
-    blind: Annotated[bool, Field(description="Tell who drew what only after the vote; other votes don't count later.")] = True,
-    resume: Annotated[
-        str | None, Field(description="job_id of a failed or cancelled comparison whose rest shall be drawn; alone.")
-    ] = None,
+    steps: _Steps = None,
+    guidance: _Guidance = None,
+    reference: _Reference = None,
+    blind: _Blind = True,
+    resume: _Resume = None,
     wait_s: WaitArgument = 45,
     key: KeyArgument = None,
     project: ProjectArgument = None,

@@ -45,6 +45,41 @@ if TYPE_CHECKING:
 _SIZES = ", ".join(map(str, SIZES))
 
 
+_Prompt = Annotated[
+    str | list[str] | None,
+    Field(description="What to draw, in a few words: 'a red potion'. Or a list of up to 100 such: one job draws them all."),
+]
+_Name = Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the prompt if left out.")]
+_Size = Annotated[
+    int | str | None,
+    Field(description=f"Side in pixels, one of {_SIZES}, or 'WxH' of these; the project's tile size, or 32, if left out."),
+]
+_Variants = Annotated[int, Field(description="How many; variant i uses seed + i.", json_schema_extra=bounds(1, 8))]
+_Colors = Annotated[
+    int | None,
+    Field(description="At most this many colours; 16, or all of the palette, if left out.", json_schema_extra=bounds(2, 256)),
+]
+_Seed = Annotated[int | None, Field(description="The same seed gives the same sprite; random if left out.")]
+_Reference = Annotated[
+    str | None, Field(description="A picture to start from, as asset id or path: its shapes and colours are kept in part.")
+]
+_Strength = Annotated[
+    float, Field(description="How far to go from the reference: 0.3 close, 0.8 free.", json_schema_extra=bounds(0.1, 1))
+]
+_Steps = Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))]
+_Guidance = Annotated[
+    float | None,
+    Field(description="How closely to follow the prompt; replaces the profile's.", json_schema_extra=bounds(1, 20)),
+]
+_Model = Annotated[
+    str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
+]
+_Replay = Annotated[
+    str | None,
+    Field(description="Make this again from its recipe: an asset's id, 'id@version' or a PNG's path; leave the rest out."),
+]
+
+
 @tool(
     title="Generate sprite",
     output_schema=schema_of(JobAnswer),
@@ -52,44 +87,23 @@ _SIZES = ", ".join(map(str, SIZES))
 )
 async def generate_sprite(
     ctx: Context,
-    prompt: Annotated[
-        str | list[str] | None,
-        Field(description="What to draw, in a few words: 'a red potion'. Or a list of up to 100 such: one job draws them all."),
-    ] = None,
-    name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the prompt if left out.")] = None,
+    prompt: _Prompt = None,
+    name: _Name = None,
     category: CategoryArgument = "item",
-    size: Annotated[
-        int | str | None,
-        Field(description=f"Side in pixels, one of {_SIZES}, or 'WxH' of these; the project's tile size, or 32, if left out."),
-    ] = None,
-    variants: Annotated[int, Field(description="How many; variant i uses seed + i.", json_schema_extra=bounds(1, 8))] = 1,
-    colors: Annotated[
-        int | None,
-        Field(description="At most this many colours; 16, or all of the palette, if left out.", json_schema_extra=bounds(2, 256)),
-    ] = None,
+    size: _Size = None,
+    variants: _Variants = 1,
+    colors: _Colors = None,
     palette: PaletteArgument = None,
     transparent: TransparentArgument = None,
     negative_prompt: Annotated[str, Field(description="What must not be drawn.")] = "",
-    seed: Annotated[int | None, Field(description="The same seed gives the same sprite; random if left out.")] = None,
-    reference: Annotated[
-        str | None, Field(description="A picture to start from, as asset id or path: its shapes and colours are kept in part.")
-    ] = None,
-    strength: Annotated[
-        float, Field(description="How far to go from the reference: 0.3 close, 0.8 free.", json_schema_extra=bounds(0.1, 1))
-    ] = 0.6,
+    seed: _Seed = None,
+    reference: _Reference = None,
+    strength: _Strength = 0.6,
     profile: Annotated[str, Field(description="draft (fast), standard or best.")] = "standard",
-    steps: Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))] = None,
-    guidance: Annotated[
-        float | None,
-        Field(description="How closely to follow the prompt; replaces the profile's.", json_schema_extra=bounds(1, 20)),
-    ] = None,
-    model: Annotated[
-        str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
-    ] = None,
-    replay: Annotated[
-        str | None,
-        Field(description="Make this again from its recipe: an asset's id, 'id@version' or a PNG's path; leave the rest out."),
-    ] = None,
+    steps: _Steps = None,
+    guidance: _Guidance = None,
+    model: _Model = None,
+    replay: _Replay = None,
     wait_s: WaitArgument = 45,
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,

@@ -50,71 +50,83 @@ if TYPE_CHECKING:
 _SIDE = 16
 
 
+_Terrains = Annotated[
+    list[str],
+    Field(
+        description="What the ground is made of, from the lowest terrain to the highest: ['water', 'sand', 'grass']. "
+        f"1 to {MOST_TERRAINS}. A sidescroller's are the ground and what covers it: ['brown dirt', 'grass'].",
+        json_schema_extra={"minItems": 1, "maxItems": MOST_TERRAINS},
+    ),
+]
+_Kind = Annotated[
+    str,
+    Field(
+        description="wang16: a terrain at each corner, all combinations; blob47: cells that join their eight neighbours; "
+        "dualgrid15: each terrain on clear ground, to lay in layers; sidescroller: platforms in clear air; seamless: plain "
+        "ground, no transitions.",
+        json_schema_extra={"enum": list(get_args(Kind))},
+    ),
+]
+_TileSize = Annotated[
+    int | None,
+    Field(
+        description="Side of a tile in pixels, even but for seamless; the project's tile size, or 16, if left out.",
+        json_schema_extra=bounds(FEWEST_SIDE, MOST_SIDE),
+    ),
+]
+_Variants = Annotated[
+    int,
+    Field(
+        description="Tiles of each terrain alone; all fit each other.",
+        json_schema_extra=bounds(1, MOST_VARIANTS),
+    ),
+]
+_Transition = Annotated[
+    str,
+    Field(
+        description="Between terrains: an outline with light and shadow, a rough edge, a hard one, or a soft one by dither.",
+        json_schema_extra={"enum": list(get_args(Transition))},
+    ),
+]
+_Pairs = Annotated[
+    list[list[str]] | None,
+    Field(
+        description="Only these pairs of terrains meet, [upper, lower] each: [['sand', 'water'], ['grass', 'sand']]. "
+        "Left out, wang16 has all corner combinations (terrains ** 4 tiles), blob47 each terrain over the one before."
+    ),
+]
+_Colors = Annotated[
+    int | None,
+    Field(
+        description="At most this many; 8 for each terrain, 16 at least, if left out.",
+        json_schema_extra=bounds(3, 256),
+    ),
+]
+_Name = Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from kind and terrains if left out.")]
+_Seed = Annotated[int | None, Field(description="The same seed gives the same tileset; random if left out.")]
+_Model = Annotated[
+    str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
+]
+
+
 @tool(
     title="Generate tileset",
     output_schema=schema_of(JobAnswer),
     annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False),
 )
 async def generate_tileset(
-    terrains: Annotated[
-        list[str],
-        Field(
-            description="What the ground is made of, from the lowest terrain to the highest: ['water', 'sand', 'grass']. "
-            f"1 to {MOST_TERRAINS}. A sidescroller's are the ground and what covers it: ['brown dirt', 'grass'].",
-            json_schema_extra={"minItems": 1, "maxItems": MOST_TERRAINS},
-        ),
-    ],
+    terrains: _Terrains,
     ctx: Context,
-    kind: Annotated[
-        str,
-        Field(
-            description="wang16: a terrain at each corner, all combinations; blob47: cells that join their eight neighbours; "
-            "dualgrid15: each terrain on clear ground, to lay in layers; sidescroller: platforms in clear air; seamless: plain "
-            "ground, no transitions.",
-            json_schema_extra={"enum": list(get_args(Kind))},
-        ),
-    ] = "wang16",
-    tile_size: Annotated[
-        int | None,
-        Field(
-            description="Side of a tile in pixels, even but for seamless; the project's tile size, or 16, if left out.",
-            json_schema_extra=bounds(FEWEST_SIDE, MOST_SIDE),
-        ),
-    ] = None,
-    variants: Annotated[
-        int,
-        Field(
-            description="Tiles of each terrain alone; all fit each other.",
-            json_schema_extra=bounds(1, MOST_VARIANTS),
-        ),
-    ] = 3,
-    transition: Annotated[
-        str,
-        Field(
-            description="Between terrains: an outline with light and shadow, a rough edge, a hard one, or a soft one by dither.",
-            json_schema_extra={"enum": list(get_args(Transition))},
-        ),
-    ] = "outlined",
-    pairs: Annotated[
-        list[list[str]] | None,
-        Field(
-            description="Only these pairs of terrains meet, [upper, lower] each: [['sand', 'water'], ['grass', 'sand']]. "
-            "Left out, wang16 has all corner combinations (terrains ** 4 tiles), blob47 each terrain over the one before."
-        ),
-    ] = None,
-    colors: Annotated[
-        int | None,
-        Field(
-            description="At most this many; 8 for each terrain, 16 at least, if left out.",
-            json_schema_extra=bounds(3, 256),
-        ),
-    ] = None,
+    kind: _Kind = "wang16",
+    tile_size: _TileSize = None,
+    variants: _Variants = 3,
+    transition: _Transition = "outlined",
+    pairs: _Pairs = None,
+    colors: _Colors = None,
     palette: PaletteArgument = None,
-    name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from kind and terrains if left out.")] = None,
-    seed: Annotated[int | None, Field(description="The same seed gives the same tileset; random if left out.")] = None,
-    model: Annotated[
-        str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
-    ] = None,
+    name: _Name = None,
+    seed: _Seed = None,
+    model: _Model = None,
     wait_s: WaitArgument = 45,
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,

@@ -43,60 +43,68 @@ if TYPE_CHECKING:
     from dgx_pixels.tools.jobs import Report
 
 
+_Image = Annotated[
+    str,
+    Field(
+        description="Path of a PNG, JPEG, WebP, GIF, BMP or TIFF file: absolute, or from the project's root. It must lie in "
+        "the project, the library or a folder of the setting read_roots."
+    ),
+]
+_Name = Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the file's name if left out.")]
+_Size = Annotated[
+    int | str | None,
+    Field(description=f"Cells, as a number or 'WxH', 1 to {MOST_SIDE}; found in the picture if left out, which is best."),
+]
+_Colors = Annotated[
+    int | None,
+    Field(description="At most this many colours; found if left out.", json_schema_extra=bounds(2, 256)),
+]
+_Dither = Annotated[
+    str,
+    Field(description="Mix shades in patterns; needs palette or colors.", json_schema_extra={"enum": list(get_args(Dither))}),
+]
+_Cleanup = Annotated[
+    list[str] | None,
+    Field(
+        description="Touch-ups, off unless named: faint orphan pixels, jagged lines, doubled outlines.",
+        json_schema_extra={"items": {"enum": list(get_args(Cleanup))}},
+    ),
+]
+_Outline = Annotated[str | None, Field(description="Draw a line of one pixel around the subject in this colour: '#1a1c2c'.")]
+_Canvas = Annotated[int | str | None, Field(description="Stand the subject on a clear canvas of this size, a number or 'WxH'.")]
+_Anchor = Annotated[
+    str | None,
+    Field(
+        description="Where on the canvas it stands: feet (bottom centre; the default) or centre.",
+        json_schema_extra={"enum": [*get_args(Anchor), None]},
+    ),
+]
+_Matting = Annotated[
+    bool, Field(description="Tell the subject from a busy ground with a matting model; a flat ground needs none.")
+]
+
+
 @tool(
     title="Pixelize image",
     output_schema=schema_of(JobAnswer),
     annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False),
 )
 async def pixelize_image(
-    image: Annotated[
-        str,
-        Field(
-            description="Path of a PNG, JPEG, WebP, GIF, BMP or TIFF file: absolute, or from the project's root. It must lie in "
-            "the project, the library or a folder of the setting read_roots."
-        ),
-    ],
+    image: _Image,
     ctx: Context,
-    name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the file's name if left out.")] = None,
+    name: _Name = None,
     category: CategoryArgument = "item",
-    size: Annotated[
-        int | str | None,
-        Field(description=f"Cells, as a number or 'WxH', 1 to {MOST_SIDE}; found in the picture if left out, which is best."),
-    ] = None,
-    colors: Annotated[
-        int | None,
-        Field(description="At most this many colours; found if left out.", json_schema_extra=bounds(2, 256)),
-    ] = None,
+    size: _Size = None,
+    colors: _Colors = None,
     palette: PaletteArgument = None,
     transparent: TransparentArgument = None,
-    dither: Annotated[
-        str,
-        Field(description="Mix shades in patterns; needs palette or colors.", json_schema_extra={"enum": list(get_args(Dither))}),
-    ] = "none",
-    cleanup: Annotated[
-        list[str] | None,
-        Field(
-            description="Touch-ups, off unless named: faint orphan pixels, jagged lines, doubled outlines.",
-            json_schema_extra={"items": {"enum": list(get_args(Cleanup))}},
-        ),
-    ] = None,
-    outline: Annotated[
-        str | None, Field(description="Draw a line of one pixel around the subject in this colour: '#1a1c2c'.")
-    ] = None,
+    dither: _Dither = "none",
+    cleanup: _Cleanup = None,
+    outline: _Outline = None,
     trim: Annotated[bool, Field(description="Cut off clear rows and columns.")] = False,
-    canvas: Annotated[
-        int | str | None, Field(description="Stand the subject on a clear canvas of this size, a number or 'WxH'.")
-    ] = None,
-    anchor: Annotated[
-        str | None,
-        Field(
-            description="Where on the canvas it stands: feet (bottom centre; the default) or centre.",
-            json_schema_extra={"enum": [*get_args(Anchor), None]},
-        ),
-    ] = None,
-    matting: Annotated[
-        bool, Field(description="Tell the subject from a busy ground with a matting model; a flat ground needs none.")
-    ] = False,
+    canvas: _Canvas = None,
+    anchor: _Anchor = None,
+    matting: _Matting = False,
     wait_s: WaitArgument = 45,
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
