@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from fastmcp import Context
@@ -14,7 +15,7 @@ from pydantic import Field
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
+from dgx_pixels.tools.answers import JobAnswer, schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
     KeyArgument,
@@ -32,16 +33,15 @@ from dgx_pixels.tools.comparison_request import MOST_SEEDS, asked_contenders, co
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.job_resume import check_alone, resumed
 from dgx_pixels.tools.jobs import JobFailedError
-from dgx_pixels.tools.project_defaults import palette_or_default, settings_of, size_or_default
+from dgx_pixels.tools.project_defaults import locked_palette, settings_of, size_or_default
 from dgx_pixels.tools.prompt_sets import asked_prompts, prompt_sets
-from dgx_pixels.tools.read_roots import ReadError, asked_palette
+from dgx_pixels.tools.read_roots import ReadError
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_request import read_profile
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.pixels.likeness import Style
-    from dgx_pixels.tools.jobs import Report
 
 VIEWER = "ui://dgx-pixels/comparison"
 
@@ -113,8 +113,7 @@ async def compare_models(
             check_alone(resume, [contenders, prompts, prompt_set, seed, size, colors, palette, steps, guidance, reference, key])
             return await resumed(services, "comparison", resume, wait_s, ctx)
         settings = await asyncio.to_thread(settings_of, bevy)
-        palette = palette_or_default(palette, settings)
-        locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
+        locked = await asyncio.to_thread(locked_palette, services, bevy, palette, settings)
         chosen = read_profile(profile)
         named, note = await asyncio.to_thread(asked_contenders, services.catalogue, contenders or (), chosen)
         request = comparison_request(
@@ -128,9 +127,7 @@ async def compare_models(
     except (RequestError, PaletteError, ModelError, ReadError, LibraryError, JobFailedError) as error:
         raise ToolError(str(error)) from error
 
-    async def work(report: Report) -> JobResult:
-        return await comparison_job(services, request, bevy, report)
-
+    work = partial(comparison_job, services, request, bevy)
     return await run_job(
         services, "comparison", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, key=key, lasting=True
     )  # fmt: skip

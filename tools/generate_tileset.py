@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, get_args
 
 from fastmcp import Context
@@ -17,9 +18,10 @@ from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.tile_layout import Kind
 from dgx_pixels.pixels.tile_mask import Transition
-from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
+from dgx_pixels.tools.answers import JobAnswer, schema_of
 from dgx_pixels.tools.arguments import (
     KeyArgument,
+    ModelArgument,
     OverwriteArgument,
     PaletteArgument,
     ProjectArgument,
@@ -30,6 +32,7 @@ from dgx_pixels.tools.arguments import (
 )
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.project_defaults import defaults
+from dgx_pixels.tools.publishing import check_publish
 from dgx_pixels.tools.seeds import seed_or_any
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.tileset_job import sidecars_of, tileset_job
@@ -38,14 +41,11 @@ from dgx_pixels.tools.tileset_request import (
     MOST_SIDE,
     MOST_TERRAINS,
     MOST_VARIANTS,
-    TilesetRequest,
     tileset_request,
 )
 
 if TYPE_CHECKING:
-    from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.bevy.project_settings import ProjectSettings
-    from dgx_pixels.tools.jobs import Report
 
 _SIDE = 16
 
@@ -104,9 +104,6 @@ _Colors = Annotated[
 ]
 _Name = Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from kind and terrains if left out.")]
 _Seed = Annotated[int | None, Field(description="The same seed gives the same tileset; random if left out.")]
-_Model = Annotated[
-    str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
-]
 
 
 @tool(
@@ -126,7 +123,7 @@ async def generate_tileset(
     palette: PaletteArgument = None,
     name: _Name = None,
     seed: _Seed = None,
-    model: _Model = None,
+    model: ModelArgument = None,
     wait_s: WaitArgument = 45,
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
@@ -152,20 +149,14 @@ async def generate_tileset(
         )  # fmt: skip
         await asyncio.to_thread(check_weights, given.contender.base)
         if bevy is not None and publish:
-            await asyncio.to_thread(_check_project, services, bevy, request)
+            paths = [tileset_path(request.name), *sidecars_of(request.name)]
+            await asyncio.to_thread(check_publish, services, bevy, paths, overwrite)
     except (RequestError, PaletteError, ModelError, PublishError) as error:
         raise ToolError(str(error)) from error
 
-    async def work(report: Report) -> JobResult:
-        return await tileset_job(services, request, bevy, report)
-
+    work = partial(tileset_job, services, request, bevy)
     return await run_job(services, "tileset", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, key=key)
 
 
 def _side(settings: ProjectSettings) -> int:
     return _SIDE if settings.tile_size is None else min(settings.tile_size, MOST_SIDE)
-
-
-def _check_project(services: Services, project: BevyProject, request: TilesetRequest) -> None:
-    services.publisher.check(project)
-    services.publisher.refuse_edited(project, [tileset_path(request.name), *sidecars_of(request.name)], request.overwrite)

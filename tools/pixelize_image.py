@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, get_args
 
 from fastmcp import Context
@@ -18,7 +19,7 @@ from dgx_pixels.pixels.art_options import MOST_SIDE, Cleanup
 from dgx_pixels.pixels.dither import Dither
 from dgx_pixels.pixels.edit import Anchor
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
+from dgx_pixels.tools.answers import JobAnswer, schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
     KeyArgument,
@@ -34,13 +35,13 @@ from dgx_pixels.tools.arguments import (
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.pixelize_job import pixelize_job
 from dgx_pixels.tools.pixelize_request import PixelizeRequest, pixelize_request
-from dgx_pixels.tools.project_defaults import palette_or_default, settings_of
-from dgx_pixels.tools.read_roots import ReadError, allowed_file, asked_palette
+from dgx_pixels.tools.project_defaults import locked_palette, settings_of
+from dgx_pixels.tools.publishing import check_publish
+from dgx_pixels.tools.read_roots import ReadError, allowed_file
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
-    from dgx_pixels.tools.jobs import Report
 
 
 _Image = Annotated[
@@ -120,8 +121,8 @@ async def pixelize_image(
     bevy = project_of(services, project)
     check_wait(wait_s)
     try:
-        palette = palette_or_default(palette, await asyncio.to_thread(settings_of, bevy))
-        locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
+        settings = await asyncio.to_thread(settings_of, bevy)
+        locked = await asyncio.to_thread(locked_palette, services, bevy, palette, settings)
         request = pixelize_request(
             image=image, name=name, category=category, size=size, colors=colors, palette=locked, transparent=transparent,
             dither=dither, cleanup=cleanup or (), outline=outline, trim=trim, canvas=canvas, anchor=anchor, matting=matting,
@@ -131,9 +132,7 @@ async def pixelize_image(
     except (RequestError, PaletteError, ReadError, MattingError, PublishError) as error:
         raise ToolError(str(error)) from error
 
-    async def work(report: Report) -> JobResult:
-        return await pixelize_job(services, request, bevy, report)
-
+    work = partial(pixelize_job, services, request, bevy)
     return await run_job(services, "pixelize", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, key=key)
 
 
@@ -143,5 +142,4 @@ def _check(services: Services, project: BevyProject | None, request: PixelizeReq
     if request.matting:
         check_matting(services.matting)
     if project is not None and request.publish:
-        services.publisher.check(project)
-        services.publisher.refuse_edited(project, [sprite_path(request.category, request.name, 1, 1)], request.overwrite)
+        check_publish(services, project, [sprite_path(request.category, request.name, 1, 1)], request.overwrite)

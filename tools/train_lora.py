@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from fastmcp import Context
@@ -15,7 +16,7 @@ from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.models.training_spec import OptimizerName, Preset
-from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
+from dgx_pixels.tools.answers import JobAnswer, schema_of
 from dgx_pixels.tools.arguments import KeyArgument, ProjectArgument, RequestError, WaitArgument, bounds
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.job_resume import check_alone, resumed
@@ -29,7 +30,6 @@ from dgx_pixels.tools.training_request import Value, training_request
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.models.catalogue import BaseModel
-    from dgx_pixels.tools.jobs import JobReport
 
 
 _Source = Annotated[
@@ -113,9 +113,7 @@ async def train_lora(
     except (RequestError, ModelError, LibraryError, JobFailedError) as error:
         raise ToolError(str(error)) from error
 
-    async def work(report: JobReport) -> JobResult:
-        return await training_job(services, request, bevy, report)
-
+    work = partial(training_job, services, request, bevy)
     return await run_job(
         services, KIND, bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, lasting=True, key=key
     )
