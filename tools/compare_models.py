@@ -15,7 +15,8 @@ from pydantic import Field
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import JobAnswer, schema_of
+from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
     KeyArgument,

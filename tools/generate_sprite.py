@@ -18,7 +18,8 @@ from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.models.catalogue import SIZES, ModelError, check_weights
 from dgx_pixels.models.contender import for_profile
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import JobAnswer, schema_of
+from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
     KeyArgument,

@@ -18,7 +18,8 @@ from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.tile_layout import Kind
 from dgx_pixels.pixels.tile_mask import Transition
-from dgx_pixels.tools.answers import JobAnswer, schema_of
+from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import (
     KeyArgument,
     ModelArgument,

@@ -16,7 +16,8 @@ from dgx_pixels.library.search import Wanted
 from dgx_pixels.library.tags import check_tags
 from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import AssetList, AssetSummary, schema_of
+from dgx_pixels.tools.answers import AssetList, AssetSummary
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import ProjectArgument, clean
 from dgx_pixels.tools.read_roots import asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of

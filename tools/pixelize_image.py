@@ -19,7 +19,8 @@ from dgx_pixels.pixels.art_options import MOST_SIDE, Cleanup
 from dgx_pixels.pixels.dither import Dither
 from dgx_pixels.pixels.edit import Anchor
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import JobAnswer, schema_of
+from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
     KeyArgument,

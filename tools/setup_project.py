@@ -26,7 +26,8 @@ from dgx_pixels.bevy.project_settings import (
 from dgx_pixels.models.catalogue import ModelError
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import SetupAnswer, schema_of
+from dgx_pixels.tools.answers import SetupAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import ProjectArgument, RequestError
 from dgx_pixels.tools.project_defaults import NO_PALETTE, settings_of
 from dgx_pixels.tools.read_roots import asked_palette

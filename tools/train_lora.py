@@ -16,7 +16,8 @@ from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.models.training_spec import OptimizerName, Preset
-from dgx_pixels.tools.answers import JobAnswer, schema_of
+from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import KeyArgument, ProjectArgument, RequestError, WaitArgument, bounds
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.job_resume import check_alone, resumed
