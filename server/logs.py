@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
-from dgx_pixels.tools.jobs import CURRENT_JOB
+from dgx_pixels.tools.job_work import CURRENT_JOB
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -33,7 +33,7 @@ from dgx_pixels.tools.comparison_reference import asset_pictures, style_of_asset
 from dgx_pixels.tools.comparison_request import MOST_SEEDS, asked_contenders, comparison_request
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.job_resume import check_alone, resumed
-from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.job_work import JobFailedError
 from dgx_pixels.tools.project_defaults import locked_palette, settings_of, size_or_default
 from dgx_pixels.tools.prompt_sets import asked_prompts, prompt_sets
 from dgx_pixels.tools.read_roots import ReadError

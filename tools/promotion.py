@@ -68,9 +68,8 @@ async def promote(services: Services, project: BevyProject, text: str, *, force:
     await _change(services, project, settings, new, keep)
     said = f"Over {against}: {_says(votes)}. " if wanted != against else ""
     answer = await _told(services, project, new, f"{said}generate_sprite draws with it now; rollback=true takes it back.")
-    return answer.model_copy(
-        update={"changed": True, "evidence": JudgedAnswer(against=against, **asdict(votes), **asdict(judge(votes)))}
-    )
+    evidence = JudgedAnswer(against=against, **asdict(votes), **asdict(judge(votes)))
+    return answer.model_copy(update={"changed": True, "evidence": evidence})
 
 
 async def roll_back(services: Services, project: BevyProject, *, force: bool) -> PromotionAnswer:

@@ -21,7 +21,7 @@ from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import KeyArgument, ProjectArgument, RequestError, WaitArgument, bounds
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.job_resume import check_alone, resumed
-from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.job_work import JobFailedError
 from dgx_pixels.tools.project_defaults import settings_of
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.training_job import training_job
