@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.models.gpu import Priority
+from dgx_pixels.models.gpu_work import Priority
 from dgx_pixels.tools.answers import BatchAnswer, BatchAsset, BatchItemAnswer, JobResult
 from dgx_pixels.tools.job_finished import publish
 from dgx_pixels.tools.job_work import JobFailedError

@@ -15,7 +15,7 @@ from dgx_pixels.library.comparison_blind import told
 from dgx_pixels.library.comparison_records import ADDED, NewCell
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.contender import parse_contender
-from dgx_pixels.models.gpu import Priority
+from dgx_pixels.models.gpu_work import Priority
 from dgx_pixels.models.render import SpoiltError
 from dgx_pixels.pixels.measures import measure
 from dgx_pixels.tools.answers import JobResult

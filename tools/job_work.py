@@ -1,4 +1,4 @@
-"""The work of a job: what it is given, what it raises, and which job it is for. Who runs it stands in `jobs`."""
+"""The work of a job: what it is given, what it raises, whose turn it is, and which job it is for. `jobs` runs it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dgx_pixels.library.records import JobRecord
+from dgx_pixels.models.gpu_work import Priority
 from dgx_pixels.tools.answers import JobResult
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_PRIORITIES = {"batch": Priority.BATCH, "comparison": Priority.BATCH, "training": Priority.TRAINING}
 CURRENT_JOB: ContextVar[str] = ContextVar("the job that this task works for", default="")
 
 
@@ -42,3 +44,8 @@ class JobReport(Report, Protocol):
 Work = Callable[[JobReport], Coroutine[Any, Any, JobResult]]
 Again = Callable[[JobRecord], Work]
 """Gives the work of a job, from what the library has of it."""
+
+
+def priority_of(kind: str) -> Priority:
+    """The turn of a kind of job: somebody waits for most, and nobody for a batch, a comparison or a training."""
+    return _PRIORITIES.get(kind, Priority.INTERACTIVE)

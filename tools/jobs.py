@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
-from dgx_pixels.models.gpu import Priority
+from dgx_pixels.models.gpu_work import Priority
 from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
 from dgx_pixels.tools.job_flight import REPORT_EVERY_S, Flight, OnProgress, watch
 from dgx_pixels.tools.job_states import answer_of, with_comparison
-from dgx_pixels.tools.job_work import CURRENT_JOB, Again, JobFailedError, JobPausedError, Work
+from dgx_pixels.tools.job_work import CURRENT_JOB, Again, JobFailedError, JobPausedError, Work, priority_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,12 +33,6 @@ went down in the middle of one, and in the middle of the next try, was no fault 
 _KEPT_PIECEMEAL = ("comparison",)
 """Kinds that go on where they broke off, whatever broke them off."""
 _INNER_FAILURE = "Something went wrong inside DGX-Pixels; its log has the details. Ask again, or try other settings."
-_PRIORITIES = {"batch": Priority.BATCH, "comparison": Priority.BATCH, "training": Priority.TRAINING}
-
-
-def priority_of(kind: str) -> Priority:
-    """The turn of a kind of job: somebody waits for most, and nobody for a batch, a comparison or a training."""
-    return _PRIORITIES.get(kind, Priority.INTERACTIVE)
 
 
 class JobRunner:

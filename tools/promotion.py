@@ -59,7 +59,7 @@ async def promote(services: Services, project: BevyProject, text: str, *, force:
         votes = Tally()  # it draws already, since nothing else is set: to say so needs no evidence
     else:
         now = await asyncio.to_thread(_files, services, wanted, against)
-        votes = await services.library.comparisons.tally(str(project.root), wanted, against, now)
+        votes = await services.library.comparisons.ballots.tally(str(project.root), wanted, against, now)
         if not force:
             _refuse_unproven(wanted, against, votes)
     proven = judge(votes).verdict in _ENOUGH or wanted == against

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dgx_pixels.bevy.project import ProjectError, open_project
 from dgx_pixels.models.contender import parse_contender
-from dgx_pixels.models.gpu import Priority
+from dgx_pixels.models.gpu_work import Priority
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.answers_replay import ReplayAnswer
 from dgx_pixels.tools.job_finished import Origin, as_kept, keep, publish, with_recipe

@@ -11,7 +11,7 @@ from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError
 from dgx_pixels.models.contender import parse_contender
-from dgx_pixels.models.gpu import GpuLostError, Priority, QueueFullError, WorkCancelledError
+from dgx_pixels.models.gpu_work import GpuLostError, Priority, QueueFullError, WorkCancelledError
 from dgx_pixels.models.render import RenderRequest
 from dgx_pixels.pixels.checks import check_key, check_sprite
 from dgx_pixels.pixels.read import PictureError
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.models.contender import Contender
-    from dgx_pixels.models.gpu import Watcher
+    from dgx_pixels.models.gpu_work import Watcher
     from dgx_pixels.models.render import Reference, Render
     from dgx_pixels.pixels.checks import Check
     from dgx_pixels.pixels.sprite import Sprite
