@@ -121,15 +121,16 @@ def _said(values: Sequence[float]) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """A benchmark that has begun, so that its file tells how busy the machine was before it."""
+    """A benchmark that has begun: its file tells how busy the machine was before it, and which code it started with."""
 
     name: str
     load: float
+    commit: str
 
     @classmethod
     def begin(cls, name: str) -> Run:
         """Look at the machine before anything is measured."""
-        return cls(name, os.getloadavg()[0])
+        return cls(name, os.getloadavg()[0], commit())
 
     def write(self, folder: Path | None, figures: Sequence[Figure], notes: str = "") -> None:
         """Write the file into a folder, which is made; without one, write nothing."""
@@ -142,7 +143,7 @@ class Run:
             load_start=round(self.load, 1), load_end=round(os.getloadavg()[0], 1),
         )  # fmt: skip
         found = Result(
-            name=self.name, date=now, commit=commit(), machine=machine, command=_command(), figures=list(figures), notes=notes
+            name=self.name, date=now, commit=self.commit, machine=machine, command=_command(), figures=list(figures), notes=notes
         )
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{now:%Y-%m-%d-%H%M}-{self.name}.json").write_text(found.model_dump_json(indent=1) + "\n")
