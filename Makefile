@@ -74,6 +74,7 @@ results: .venv/ready  ## merge the newest result of each benchmark into benchmar
 # STAGE="server reload" runs these; without it all that have no result of this code, so that a run that was cut off goes on.
 RIVALS ?= rivals
 results-run: .venv/ready  ## run benchmarks, and merge: benchmarks/stages.py --list says which there are, and how long each takes
+	if command -v cargo; then $(MAKE) game; else echo "There is no cargo: what needs the game is not measured."; fi
 	$(BIN)/python benchmarks/stages.py $(STAGE) --tiles $(TILES) --rivals $(RIVALS)
 
 # The game is built and checked where there is cargo; elsewhere the tests that run it are skipped.

@@ -8,6 +8,7 @@ reached, and what was not measured. `results/reasons.md`, written by hand, says 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -124,10 +125,18 @@ def is_worse(now: Figure, first: Figure) -> bool:
     """Whether a figure has fallen back; numbers by which way their target points."""
     if first.kept and now.kept is False:
         return True
+    if now.target == "all":
+        return _share(now) < _share(first)
     pairs = list(zip(numbers_of(now), numbers_of(first), strict=False))
     if now.target.startswith("at least"):
         return any(a < b * (1 - _NOISE) for a, b in pairs)
     return now.target.startswith("at most") and any(a > b * (1 + _NOISE) for a, b in pairs)
+
+
+def _share(figure: Figure) -> float:
+    """Of `7 of 10`, 0.7; 1 of other words, which are compared by whether they are kept."""
+    found = re.match(r"(\d+) of (\d+)", str(figure.value))
+    return int(found[1]) / max(int(found[2]), 1) if found else 1.0
 
 
 def _run(result: Result) -> str:

@@ -5,7 +5,8 @@
     .venv/bin/python benchmarks/stages.py --list
 
 A stage that already has a result of this code is left out unless `--again` is given, so a run that was cut off goes on. But for
-`ci`, no stage takes more than 25 minutes on two quiet cores. One that finds a promise broken is told of, and the next one runs.
+`clean_clone_ci`, no stage takes more than 25 minutes on two quiet cores. One that finds a promise broken is told of, and the next
+one runs.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ STAGES = (
     Stage("lora_sharing", "lora_sharing.py --write", 6),
     Stage("server", "server.py", 6),
     Stage("killed_servers", "killed_servers.py", 20),
-    Stage("clean_clone", "clean_clone.py demo test", 8),
-    Stage("ci", "clean_clone.py ci", 35, "cargo for the game"),
+    Stage("clean_clone_demo_test", "clean_clone.py demo test", 8),
+    Stage("clean_clone_ci", "clean_clone.py ci", 35, "cargo for the game"),
+    Stage("clean_clone_agent-loop", "clean_clone.py agent-loop", 10, "cargo; 25 min more where bevy_brp_mcp is to be built"),
     *(Stage(f"promises_{part}", f"promises.py {part}", 20) for part in PROVEN),
 )
 

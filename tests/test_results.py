@@ -12,7 +12,7 @@ sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
 
 from promise_tests import PROVEN
 from promises import Case, figure, node_id
-from result_file import ROOT, Figure, at_least, at_most, told
+from result_file import ROOT, Figure, all_of, at_least, at_most, told
 from results import PAGE, is_worse, merged, read_results
 from stages import STAGES
 
@@ -48,6 +48,8 @@ def test_a_figure_knows_whether_its_promise_is_kept() -> None:
     assert is_worse(at_most("pixels", "x", 1.2, 2), at_most("pixels", "x", 1, 2))
     assert not is_worse(at_most("pixels", "x", 1.05, 2), at_most("pixels", "x", 1, 2))
     assert is_worse(at_least("pixels", "x", 89, 90), at_least("pixels", "x", 90, 90))
+    assert is_worse(all_of("pixels", "x", 7, 10), all_of("pixels", "x", 8, 10))
+    assert not is_worse(all_of("pixels", "x", 16, 20), all_of("pixels", "x", 8, 10))
 
 
 def test_a_promise_is_kept_by_all_its_tests() -> None:
