@@ -51,9 +51,9 @@ class Machine(BaseModel):
     cores: int
     memory_gb: int
     gpu: str
-    load_start: float
-    """Processes that ran or waited, mean of the minute before the beginning."""
-    load_end: float
+    load_start: float | None
+    """Processes that ran or waited, mean of the minute before the beginning; None where nobody wrote it down."""
+    load_end: float | None
 
 
 class Result(BaseModel):

@@ -129,8 +129,8 @@ def is_worse(now: Figure, first: Figure) -> bool:
         return _share(now) < _share(first)
     pairs = list(zip(numbers_of(now), numbers_of(first), strict=False))
     if now.target.startswith("at least"):
-        return any(a < b * (1 - _NOISE) for a, b in pairs)
-    return now.target.startswith("at most") and any(a > b * (1 + _NOISE) for a, b in pairs)
+        return any(a < b - _NOISE * abs(b) for a, b in pairs)
+    return now.target.startswith("at most") and any(a > b + _NOISE * abs(b) for a, b in pairs)
 
 
 def _share(figure: Figure) -> float:
@@ -140,7 +140,9 @@ def _share(figure: Figure) -> float:
 
 
 def _run(result: Result) -> str:
-    return f"| {result.name} | {result.machine.load_start:g}, {result.machine.load_end:g} | {result.notes} |"
+    start, end = result.machine.load_start, result.machine.load_end
+    load = "" if start is None or end is None else f"{start:g}, {end:g}"
+    return f"| {result.name} | {load} | {result.notes} |"
 
 
 def _described(machine: Machine) -> str:
