@@ -16,8 +16,10 @@ BRP ?= $(HOME)/.cache/dgx-pixels/brp
 demo: .venv/ready  ## draw a red potion into the example game
 	$(BIN)/dgx-pixels sprite "a red potion" --size 32 --seed 7 --project bevy_example --overwrite
 
+# A process for each core, but not more than four: each may take 3 GB.
+EVERY_CORE := -n logical --maxprocesses 4 --dist worksteal
 test: .venv/ready  ## the quick tests
-	$(BIN)/pytest
+	$(BIN)/pytest $(EVERY_CORE)
 
 slow: .venv/ready  ## the tests that take longer: real server processes, the MCP Inspector, the wheel
 	$(BIN)/pytest -m 'slow and not stress'

@@ -33,11 +33,11 @@ from result_file import Run, add_results_option
 from dgx_pixels.models.base_model import EMBEDDED
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.contender import Contender, parse_contender
-from dgx_pixels.models.lora_spec import Preset, make_spec, settings_for
 from dgx_pixels.models.profiles import schedule_for
 from dgx_pixels.models.render import Render, RenderRequest
 from dgx_pixels.models.renderer import Renderer
 from dgx_pixels.models.tiny_data import SIZE
+from dgx_pixels.models.training_spec import Preset, make_spec, settings_for
 from dgx_pixels.pixels.preview import contact_sheet
 from dgx_pixels.pixels.sprite import Sprite, make_sprite
 from dgx_pixels.tools.dataset import prepare_dataset
@@ -132,7 +132,7 @@ def _train(home: Path, style: Style, prepared: Prepared, asked: argparse.Namespa
         name=style.name, trigger=style.trigger, device="cpu", licence_note="CC0-1.0",
     )  # fmt: skip
     (home / "spec.json").write_text(spec.model_dump_json())
-    command = [sys.executable, "-m", "dgx_pixels.models.lora_child", str(home / "spec.json")]
+    command = [sys.executable, "-m", "dgx_pixels.models.training_child", str(home / "spec.json")]
     with (home / "log.txt").open("wb") as log:
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=log)
     steps = (home / "run" / "metrics.jsonl").read_text().splitlines()

@@ -10,7 +10,7 @@ from lora_styles import ASKED, LEARNT, PER_KIND, Style
 from measuring import Estimate, estimate
 from result_file import Figure, at_least, holds, told
 
-from dgx_pixels.models.lora_spec import Settings
+from dgx_pixels.models.training_spec import Settings
 
 Shares = list[list[float]]
 """Of each measure, what each sprite shows."""

@@ -35,7 +35,7 @@ from result_file import Figure, Run, add_results_option, at_most, told
 from training_calls import at_step, call, sprites, until
 
 from dgx_pixels.server.connect import transport
-from dgx_pixels.server.find import running
+from dgx_pixels.server.find_server import running
 from dgx_pixels.server.settings import Settings
 
 _EVERY_S = 3.0

@@ -34,12 +34,12 @@ from dgx_pixels.models.embeddings import PromptCache
 from dgx_pixels.models.latent_preview import LatentPreview
 from dgx_pixels.models.load import load_pipeline
 from dgx_pixels.models.loaded import Loaded
-from dgx_pixels.models.lora_adapter import put_on
-from dgx_pixels.models.lora_cache import encode, text_of
-from dgx_pixels.models.lora_dataset import Dataset, read_dataset
-from dgx_pixels.models.lora_spec import TrainingSpec, make_spec, settings_for
-from dgx_pixels.models.lora_training import Training
 from dgx_pixels.models.speed import matmul_rate
+from dgx_pixels.models.training_adapter import put_on
+from dgx_pixels.models.training_cache import encode, text_of
+from dgx_pixels.models.training_dataset import Dataset, read_dataset
+from dgx_pixels.models.training_spec import TrainingSpec, make_spec, settings_for
+from dgx_pixels.models.training_steps import Training
 
 HERE = Path(__file__).parent
 _RANK, _TINY_RANK = 32, 16

@@ -55,7 +55,7 @@ def page(small: Sequence[Cell], counted: Sequence[Counted], full: FullSize | Non
     """The report."""
     lines = [
         "# LoRA training against the public diffusers script", "",
-        "`.venv/bin/python benchmarks/lora_speed.py`: ours (`models/lora_training.py`: latents and words encoded once) and the",
+        "`.venv/bin/python benchmarks/lora_speed.py`: ours (`models/training_steps.py`: latents and words encoded once) and the",
         "inner loop of diffusers' `train_text_to_image_lora_sdxl.py` with its defaults (pictures, VAE and text encoders in each",
         "step), both with the same LoRA on the four projections of attention, taking turns step by step in one process.", "",
         who, "", "## tiny-sdxl on the CPU", "",

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/tilesets.py
 
-Prints the tables of benchmarks/tilesets.md. Scores are those of `pixels/tile_proof.py`: the mean step over the edges of all legal
+Prints the tables of benchmarks/tilesets.md. Scores are those of `pixels/tile_seams.py`: the mean step over the edges of all legal
 neighbours, divided by the mean step inside the same tiles beside those edges. As a control, the same tiles are scored with each
 tile's pattern given to the next one, so that most neighbours are wrong.
 """
@@ -23,7 +23,7 @@ from tiny_sdxl import Artist, seam_ratio
 from dgx_pixels.pixels.tile_layout import Kind, edges_of
 from dgx_pixels.pixels.tile_map import misfits, random_map
 from dgx_pixels.pixels.tile_mask import Transition
-from dgx_pixels.pixels.tile_proof import MOST_WORST, prove
+from dgx_pixels.pixels.tile_seams import MOST_WORST, prove
 from dgx_pixels.pixels.tile_set import Tileset, make_textures, make_tileset
 
 PAIRS = (("water", "sand"), ("dirt floor", "grass floor"), ("stone floor", "ice floor"))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from dgx_pixels.models.renderer import Renderer
     from dgx_pixels.models.telemetry import GpuTelemetry
-    from dgx_pixels.server.notifier import Notifier
     from dgx_pixels.server.settings import Settings
+    from dgx_pixels.server.subscriptions import Notifier
     from dgx_pixels.tools.services import Services
 
 NAME = "dgx-pixels"
