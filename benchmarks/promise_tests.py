@@ -83,8 +83,8 @@ PROVEN: Mapping[Part, Mapping[str, tuple[str, ...]]] = {
             "renderer::test_wrapped_edges_are_no_edges", "renderer::test_wrapped_renders_of_all_sizes_have_no_edges_in_sdxl",
         ),
         "a failed GPU is noticed and the next server answers the call": (
-            "lost::test_a_failed_gpu_is_noticed_and_the_call_is_answered_by_the_next_server",
-            "lost::test_a_call_that_is_sent_twice_makes_one_job", "lost::test_alone_ends_with_one_sentence",
+            "gpu_lost::test_a_failed_gpu_is_noticed_and_the_call_is_answered_by_the_next_server",
+            "gpu_lost::test_a_call_that_is_sent_twice_makes_one_job", "gpu_lost::test_alone_ends_with_one_sentence",
         ),
     },
     "bevy": {
@@ -130,7 +130,7 @@ PROVEN: Mapping[Part, Mapping[str, tuple[str, ...]]] = {
     },
     "training": {
         "a training killed at 20 instants has the weights of one that was not": (
-            "lora_training_child::test_twenty_kills_change_no_bit",
+            "training_child::test_twenty_kills_change_no_bit",
         ),
         "nor do a pause, a cancel, killed servers, a full disk or a closed server change a bit": (
             "training_lasts::test_paused_and_resumed", "training_lasts::test_cancelled_and_resumed",
@@ -138,10 +138,10 @@ PROVEN: Mapping[Part, Mapping[str, tuple[str, ...]]] = {
             "training_lasts::test_a_server_that_is_closed_leaves_it_to_the_next",
         ),
         "both files give our picture through diffusers' own loader, within 1 of 255": (
-            "lora_training_files::test_diffusers_draws_our_picture_from_either_file",
+            "training_files::test_diffusers_draws_our_picture_from_either_file",
         ),
         "weight 0 gives the base model's bytes, half a weight lies between": (
-            "lora_training_files::test_weight_nought_gives_the_bases_bytes_and_half_lies_between",
+            "training_files::test_weight_nought_gives_the_bases_bytes_and_half_lies_between",
         ),
         "a sprite is drawn within one training step while a LoRA is trained": (
             "turn::test_a_sprite_is_drawn_while_a_lora_is_trained_and_training_goes_on",
