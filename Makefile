@@ -6,7 +6,7 @@ BIN := .venv/bin
 GAME_TARGET ?= $(HOME)/.cache/dgx-pixels/bevy_target
 BRP ?= $(HOME)/.cache/dgx-pixels/brp
 
-.PHONY: demo test slow stress lint types ci tiny-sdxl clean game game-check game-assets game-picture agent-loop dist bundle
+.PHONY: demo test slow stress lint types ci tiny-sdxl clean game game-check game-assets game-picture agent-loop dist bundle results results-run
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -69,6 +69,15 @@ tiny-sdxl: .venv/ready  ## train the embedded model anew and measure it: about f
 	$(BIN)/python -m dgx_pixels.models.tiny_decoder $(RECIPE)
 	$(BIN)/python -m dgx_pixels.models.tiny_export --work work --out models/tiny_sdxl
 	$(BIN)/python benchmarks/tiny_sdxl.py --tiles $(TILES)
+
+results: .venv/ready  ## merge the newest result of each benchmark into benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/results.py
+
+# STAGE="server reload" runs these; without it all that have no result of this code, so that a run that was cut off goes on.
+RIVALS ?= rivals
+results-run: .venv/ready  ## run benchmarks, and merge: benchmarks/stages.py --list says which there are, and how long each takes
+	if command -v cargo; then $(MAKE) game; else echo "There is no cargo: what needs the game is not measured."; fi
+	$(BIN)/python benchmarks/stages.py $(STAGE) --tiles $(TILES) --rivals $(RIVALS)
 
 # The game is built and checked where there is cargo; elsewhere the tests that run it are skipped.
 ci: lint types test
