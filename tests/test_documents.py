@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 import sys
 from pathlib import Path
@@ -75,6 +76,13 @@ def test_every_setting_is_documented() -> None:
         if name == "token":
             continue
         assert f"`--{name.replace('_', '-')}`" in README
+
+
+async def test_the_reference_is_what_the_code_says() -> None:
+    """Its pages are those that `make reference` writes."""
+    made = await runpy.run_path(str(ROOT / "docs/reference.py"))["pages"]()
+    for name, page in made.items():
+        assert (ROOT / "docs/reference" / name).read_text() == page, f"docs/reference/{name} is old: run `make reference`"
 
 
 def test_the_manifest_of_the_docs_is_one() -> None:
