@@ -6,7 +6,7 @@ BIN := .venv/bin
 GAME_TARGET ?= $(HOME)/.cache/dgx-pixels/bevy_target
 BRP ?= $(HOME)/.cache/dgx-pixels/brp
 
-.PHONY: demo test slow stress lint types ci tiny-sdxl clean game game-check game-assets game-picture agent-loop dist bundle results results-run
+.PHONY: demo test slow stress lint types ci tiny-sdxl clean reference game game-check game-assets game-picture agent-loop dist bundle results results-run
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -47,6 +47,9 @@ game: | bevy_example/target  ## build the example game; about four minutes and 2
 
 game-check: game  ## the game's own lints and tests
 	cd bevy_example && cargo fmt --check && cargo clippy --locked --all-targets -- -D warnings && cargo test --locked
+
+reference: .venv/ready  ## write docs/reference/ anew, from the code
+	$(BIN)/python docs/reference.py
 
 game-assets: .venv/ready  ## draw the example game's assets anew
 	$(BIN)/python bevy_example/make_assets.py
