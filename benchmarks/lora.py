@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
-from lora_page import Measured, Trained, page
+from lora_page import Measured, Trained, figures, page
 from lora_styles import ASKED, STYLES, Rgba, Style, sprites
 from measuring import measured_by
 from PIL import Image
+from result_file import Run, add_results_option
 
 from dgx_pixels.models.base_model import EMBEDDED
 from dgx_pixels.models.catalogue import Catalogue
@@ -64,13 +65,14 @@ class Drawing:
 
 def main() -> None:
     """Measure, and write the page."""
-    asked = _arguments()
+    asked, run = _arguments(), Run.begin("lora")
     art = sprites(asked.tiles)
     with tempfile.TemporaryDirectory() as folder:
         homes = [Path(asked.work or folder) / style.name for style in STYLES]
         with ThreadPoolExecutor(len(STYLES)) as side_by_side:
             trained = list(side_by_side.map(lambda style, home: _trained(style, art, home, asked), STYLES, homes))
         found = [_measured(style, each, art, home) for style, each, home in zip(STYLES, trained, homes, strict=True)]
+    run.write(asked.results, figures(found))
     text = page(found, asked.preset, measured_by(torch.device("cpu")))
     if asked.out == "-":
         print(text)
@@ -86,6 +88,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, help="instead of the preset's")
     parser.add_argument("--work", help="a folder for what is trained, which is gone on with; a temporary one if left out")
     parser.add_argument("--out", default=str(HERE / "lora.md"), help="the page, - for none")
+    add_results_option(parser)
     return parser.parse_args()
 
 

@@ -22,10 +22,11 @@ import numpy as np
 import torch
 from diffusers import StableDiffusionXLPipeline
 from lora_baseline import PlainScript
-from lora_speed_page import Cell, Counted, FullSize, page
+from lora_speed_page import Cell, Counted, FullSize, figures, page
 from measuring import Times, estimate, measured_by, ratio, side_by_side
 from PIL import Image
 from random_sdxl import random_sdxl, stand_in
+from result_file import Run, add_results_option
 from torch.utils.flop_counter import FlopCounterMode
 
 from dgx_pixels.models.catalogue import BaseModel, embedded
@@ -49,7 +50,7 @@ _PICTURES = 64
 
 def main() -> None:
     """Measure, and write the page."""
-    asked = _arguments()
+    asked, run = _arguments(), Run.begin("lora_speed")
     cuda = torch.cuda.is_available()
     cpu = torch.device("cpu")
     with tempfile.TemporaryDirectory() as folder:
@@ -58,6 +59,7 @@ def main() -> None:
         full = None
         if cuda or asked.narrow:
             full = _full(Path(folder), torch.device("cuda") if cuda else cpu, asked.rounds, narrow=asked.narrow)
+    run.write(asked.results, figures(small, counted, full, narrow=asked.narrow))
     text = page(small, counted, full, measured_by(torch.device("cuda") if cuda else cpu), narrow=asked.narrow)
     if asked.out == "-":
         print(text)
@@ -72,6 +74,7 @@ def _arguments() -> argparse.Namespace:
         "--narrow", action="store_true", help="a stand-in of a few channels for the full size: shows that it runs"
     )
     parser.add_argument("--out", default=str(HERE / "lora_speed.md"), help="a file, or - for the screen")
+    add_results_option(parser)
     return parser.parse_args()
 
 
