@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dgx_pixels.pixels.preview import preview_png
+from dgx_pixels.pixels.preview import MOST_BYTES, preview_png
 from dgx_pixels.pixels.sprite import decode_png
 
 if TYPE_CHECKING:
     from dgx_pixels.tools.answers_training import TrainingAnswer
 
 _SHEET_SIDE: Final = 1024
-_MOST_BYTES: Final = 256 * 1024
 
 
 def line_of(training: TrainingAnswer) -> str:
@@ -32,7 +31,7 @@ def sheet_of(training: TrainingAnswer) -> bytes:
         png = Path(str(training.dataset.get("contact_sheet"))).read_bytes()
     except OSError as error:
         raise ValueError(f"The contact sheet cannot be read ({error}): ask again.") from error
-    return png if len(png) < _MOST_BYTES else preview_png(decode_png(png), _SHEET_SIDE)
+    return png if len(png) < MOST_BYTES else preview_png(decode_png(png), _SHEET_SIDE)
 
 
 def _time(training: TrainingAnswer) -> str:
