@@ -22,6 +22,7 @@ from fastmcp import Client, FastMCP
 from fastmcp.client.client import CallToolResult
 from mcp_types import TextContent
 from processes import DGX_PIXELS, health, options
+from warm import stay_warm
 
 os.environ["FASTMCP_MCP_CAMELCASE_COMPAT"] = "false"
 
@@ -36,6 +37,8 @@ hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one
 hypothesis.settings.load_profile("any machine")
 
 ERAS = ("auto", "legacy")
+in_both_eras = pytest.mark.parametrize("client", ERAS, indirect=True)
+"""For what differs between the protocol's eras: how an answer comes. What a tool does is proven in one."""
 
 
 def text_of(result: CallToolResult) -> str:
@@ -106,8 +109,9 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, game: Path, free_port: int) -> Settings:
-    """Settings with a home of their own, for a client that works in `game`."""
+def settings(tmp_path: Path, game: Path, free_port: int, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings with a home of their own, for a client that works in `game`; the embedded model is warm."""
+    stay_warm(monkeypatch)
     return Settings(home=tmp_path / "home", project=game, port=free_port, device="cpu")
 
 
@@ -133,10 +137,10 @@ def server(settings: Settings) -> FastMCP[Any]:
     return build(settings)[0]
 
 
-@pytest.fixture(params=ERAS)
+@pytest.fixture
 async def client(request: pytest.FixtureRequest, server: FastMCP[Any]) -> AsyncIterator[Client[Any]]:
-    """A client in memory, in both protocol eras."""
-    async with Client(server, mode=request.param) as connected:
+    """A client in memory."""
+    async with Client(server, mode=getattr(request, "param", ERAS[0])) as connected:
         yield connected
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import text_of
+from conftest import in_both_eras, text_of
 from fastmcp import Client, FastMCP
 from mcp_types import ImageContent
 from PIL import Image
@@ -29,6 +29,7 @@ QUICK: dict[str, Any] = {"terrains": ["water", "sand"], "seed": 3, "variants": 1
 FILES = ("tiles/tile_shore.png", "manifests/tile_shore.json", "manifests/tile_shore.tsx", "manifests/tile_shore.tmx")
 
 
+@in_both_eras
 async def test_a_proven_set_lies_in_the_game_with_all_its_files(client: Client[Any], game: Path) -> None:
     """Atlas, sidecars and manifest agree; the answer says how well the tiles fit; the preview is a picture of a map."""
     result = await client.call_tool("generate_tileset", QUICK)
