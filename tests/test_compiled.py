@@ -131,6 +131,7 @@ def test_a_wrapped_picture_leaves_the_graphs_alone(renderer: Renderer) -> None:
     assert np.array_equal(before.pixels, after.pixels)
 
 
+@pytest.mark.slow
 def test_where_compiling_fails_the_drawing_goes_on(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A machine without a compiler draws eagerly, and its log says why."""
 

@@ -183,7 +183,6 @@ async def test_a_pause_that_was_accepted_is_kept_when_the_server_ends(library: L
 
 async def test_a_key_of_a_job_that_is_just_being_cancelled_is_not_burnt(runner: JobRunner) -> None:
     """Who asks again while it ends waits for the end, and has it begun anew."""
-
     begun = asyncio.Event()
 
     async def hard_to_stop(_: Report) -> JobResult:
