@@ -9,10 +9,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,26 @@ def text_of(result: CallToolResult) -> str:
     first = result.content[0]
     assert isinstance(first, TextContent)
     return first.text
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look at what tests make, not at a million objects of torch and its kin again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Escape what is no UTF-8 in a worker's report, such as a hostile name that was logged: it could not be sent."""
+    return _sendable((yield))
+
+
+def _sendable(value: Any) -> Any:  # noqa: ANN401  # JSON, but for lone surrogates
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: _sendable(each) for key, each in value.items()}
+    return [_sendable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 @pytest.fixture(autouse=True)
