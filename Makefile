@@ -6,7 +6,7 @@ BIN := .venv/bin
 GAME_TARGET ?= $(HOME)/.cache/dgx-pixels/bevy_target
 BRP ?= $(HOME)/.cache/dgx-pixels/brp
 
-.PHONY: demo test slow stress lint types ci tiny-sdxl clean game game-check game-assets game-picture agent-loop results results-run
+.PHONY: demo test slow stress lint types ci tiny-sdxl clean reference game game-check game-assets game-picture agent-loop dist bundle results results-run
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -48,6 +48,9 @@ game: | bevy_example/target  ## build the example game; about four minutes and 2
 game-check: game  ## the game's own lints and tests
 	cd bevy_example && cargo fmt --check && cargo clippy --locked --all-targets -- -D warnings && cargo test --locked
 
+reference: .venv/ready  ## write docs/reference/ anew, from the code
+	$(BIN)/python docs/reference.py
+
 game-assets: .venv/ready  ## draw the example game's assets anew
 	$(BIN)/python bevy_example/make_assets.py
 
@@ -83,6 +86,21 @@ results-run: .venv/ready  ## run benchmarks, and merge: benchmarks/stages.py --l
 ci: lint types test
 	if command -v cargo; then $(MAKE) game-check; else echo "There is no cargo: the game is not built."; fi
 	$(MAKE) slow
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BUNDLE ?= dist/dgx-pixels-$(VERSION).mcpb
+MCPB := npx --yes @anthropic-ai/mcpb@2.1.2
+bundle:  ## the extension for desktop clients: a thin one, which starts the package that is installed
+	mkdir -p $(dir $(BUNDLE))
+	$(MCPB) validate server/mcpb
+	$(MCPB) pack server/mcpb $(BUNDLE)
+
+dist: .venv/ready  ## all that a release uploads, checked: sdist, a wheel built from it, and the bundle
+	rm -rf dist
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[release]'
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(MAKE) bundle
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -73,7 +73,7 @@ TransparentArgument = Annotated[
 ]
 WaitArgument = Annotated[
     float,
-    Field(description="Seconds to wait for the sprite; a longer job goes on, see get_job.", json_schema_extra=bounds(0, 600)),
+    Field(description="Seconds to wait for the result; a longer job goes on, see get_job.", json_schema_extra=bounds(0, 600)),
 ]
 PublishArgument = Annotated[bool, Field(description="Write it into the Bevy project's assets/; else it stays in the library.")]
 OverwriteArgument = Annotated[bool, Field(description="Replace a file of that name even if it was edited by hand.")]
