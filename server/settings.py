@@ -12,8 +12,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Secre
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dgx_pixels.bevy.reload import DEFAULT_PORT, DEFAULT_WAIT_S
-
-LEAST_TOKEN = 16
+from dgx_pixels.server.auth import checked_token
 
 
 def _absolute(path: Path) -> Path:
@@ -24,12 +23,6 @@ def _device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
         raise ValueError("use auto, cpu, cuda or cuda:N")
     return text
-
-
-def _long_enough(token: SecretStr) -> SecretStr:
-    if not re.fullmatch(rf"[\x21-\x7e]{{{LEAST_TOKEN},}}", token.get_secret_value()):
-        raise ValueError(f"use {LEAST_TOKEN} characters or more, without spaces: `openssl rand -hex 32` makes one")
-    return token
 
 
 def _split(text: object) -> object:
@@ -59,7 +52,7 @@ class Settings(BaseSettings):
     hf_cache: AbsolutePath = Field(default_factory=lambda: _absolute(_hf_cache()))
     host: Annotated[str, AfterValidator(lambda host: host.strip("[]"))] = "127.0.0.1"
     port: int = Field(default=8765, ge=1, le=65535)
-    token: Annotated[SecretStr, AfterValidator(_long_enough)] | None = None
+    token: Annotated[SecretStr, AfterValidator(checked_token)] | None = None
     idle_minutes: float = Field(default=30, gt=0)
     hang_minutes: float = Field(default=10, gt=0)
     device: Annotated[str, AfterValidator(_device)] = "auto"
