@@ -76,7 +76,7 @@ async def _start(settings: Settings) -> int:
     if log.exists() and log.stat().st_size > _MOST_LOG:
         log.replace(log.with_suffix(".log.1"))
     command = [
-        sys.executable, "-m", "dgx_pixels.server", "serve", "--ends-when-idle",
+        sys.executable, "-P", "-m", "dgx_pixels.server", "serve", "--ends-when-idle",
         "--home", str(settings.home), "--host", settings.host, "--port", str(settings.port),
         "--idle-minutes", str(settings.idle_minutes), "--device", settings.device,
         "--compile", settings.compile, "--hang-minutes", str(settings.hang_minutes),
