@@ -19,6 +19,7 @@ from dgx_pixels.models.profiles import Profile
 from dgx_pixels.server.find import NoServerError, is_running
 from dgx_pixels.server.prompt_file import read_prompts
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.terminal import CLEAR_LINE, order
 from dgx_pixels.tools.sprite_request import RequestError, read_profile, read_size
 
 PROMPTS = (
@@ -111,4 +112,5 @@ def _notes(settings: Settings) -> list[str]:
 
 def _say(what: str) -> None:
     if sys.stderr.isatty():
-        print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)
+        order(sys.stderr, CLEAR_LINE)
+        print(what, end="", file=sys.stderr, flush=True)

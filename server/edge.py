@@ -15,7 +15,8 @@ from dgx_pixels.models.telemetry import GpuTelemetry
 from dgx_pixels.resources import guide, jobs, prompts, status
 from dgx_pixels.resources.completion import complete
 from dgx_pixels.resources.listed import Models
-from dgx_pixels.server.call_log import Bound, CallLog
+from dgx_pixels.server.bound import Bound
+from dgx_pixels.server.call_log import CallLog
 from dgx_pixels.server.edited import watching
 from dgx_pixels.server.metrics import Metrics
 from dgx_pixels.server.notifier import Notifier

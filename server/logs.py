@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
+from dgx_pixels.pixels.shown import printable
 from dgx_pixels.tools.jobs import CURRENT_JOB
 
 if TYPE_CHECKING:
@@ -19,11 +20,6 @@ _MOST_BYTES, _BACKUPS = 5 << 20, 4
 _MOST_TEXT = 4000
 """Characters of one message or traceback: whatever a caller sends, a line stays a line."""
 _OURS, _OTHERS = "dgx_pixels", ("fastmcp", "mcp", "uvicorn", "asyncio")
-
-
-def printable(text: str) -> str:
-    """The text with each character that does not print as its escape: no line that is none, and no order to a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class Words(logging.Formatter):

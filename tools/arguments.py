@@ -14,11 +14,6 @@ def bounds(low: float, high: float) -> dict[str, Any]:
     return {"minimum": low, "maximum": high}
 
 
-def clean(text: str) -> str:
-    """A text without half characters (lone surrogates), which the database refuses: they name nothing."""
-    return text.encode(errors="replace").decode()
-
-
 CategoryArgument = Annotated[
     str,
     Field(

@@ -20,7 +20,7 @@ from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.preview import preview_png
 from dgx_pixels.pixels.sprite import decode_png
 from dgx_pixels.tools.answers import AssetList, AssetSummary, schema_of
-from dgx_pixels.tools.arguments import ProjectArgument, clean
+from dgx_pixels.tools.arguments import ProjectArgument
 from dgx_pixels.tools.reading import asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 
@@ -55,7 +55,7 @@ async def list_assets(
     try:
         colors = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
         wanted = Wanted(
-            None if everywhere else str(bevy.root) if bevy else "", clean(words), check_tags(map(clean, tags or ())), kind,
+            None if everywhere else str(bevy.root) if bevy else "", words, check_tags(tags or ()), kind,
             tuple(map(to_hex, colors)) if colors is not None else None,
         )  # fmt: skip
         page = await services.library.search.find(wanted, limit, cursor)
@@ -95,7 +95,7 @@ async def view_asset(
 ) -> Image:
     """Look at an asset: the picture itself, enlarged without smoothing, on a checkerboard where it is transparent."""
     try:
-        png = await services.library.png(clean(asset_id), version)
+        png = await services.library.png(asset_id, version)
         return Image(data=await asyncio.to_thread(lambda: preview_png(decode_png(png))), format="png")
     except (LibraryError, ValueError) as error:  # ValueError: the file in the library is damaged
         raise ToolError(str(error)) from error

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
 from dgx_pixels.models.gpu import Priority
+from dgx_pixels.pixels.shown import printable_lines
 from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
 from dgx_pixels.tools.flight import REPORT_EVERY_S, Flight, OnProgress, watch
 from dgx_pixels.tools.job_states import answer_of, with_comparison
@@ -157,7 +158,7 @@ class JobRunner:
         if not isinstance(error, JobFailedError):
             logger.error("job %s failed", job_id, exc_info=error)
         return await self._library.jobs.set(
-            job_id, "failed", error=str(error) if isinstance(error, JobFailedError) else _INNER_FAILURE
+            job_id, "failed", error=printable_lines(str(error)) if isinstance(error, JobFailedError) else _INNER_FAILURE
         )
 
     async def take_over(self, again: Mapping[str, Again]) -> None:
