@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from dgx_pixels.bevy.reload import DEFAULT_PORT, DEFAULT_WAIT_S
 
 LEAST_TOKEN = 16
+PROOF = "/proof"
+"""The one page that is given without the token."""
 
 
 def _absolute(path: Path) -> Path:
@@ -100,6 +102,11 @@ class Settings(BaseSettings):
     def health_url(self) -> str:
         """Where the server says that it is there."""
         return f"http://{self._address}/health"
+
+    @property
+    def proof_url(self) -> str:
+        """Where the server proves that it is this home's: see `identity`."""
+        return f"http://{self._address}{PROOF}"
 
     @property
     def _address(self) -> str:
