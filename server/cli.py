@@ -24,11 +24,11 @@ _FACES = {"publish": "init", "vote": "compare"}
 def main(argv: list[str] | None = None) -> None:
     """Run one command; exits with 0, or with 1 and one sentence on stderr, or with 2 for wrong usage."""
     arguments = parsed(argv)
+    _quiet()
     if arguments.command == "stdio":
-        from dgx_pixels.server.stdguard import divert
+        from dgx_pixels.server.stdguard import divert  # this imports FastMCP, which reads its settings then
 
         divert()
-    _quiet()
     with nullcontext() if arguments.command == "stdio" else shown():
         sys.exit(_status(arguments))
 

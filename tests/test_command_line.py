@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -113,11 +112,13 @@ def test_no_name_gives_a_terminal_orders(settings: Settings, capsys: pytest.Capt
     assert len(said) < 3000
 
 
-def test_a_strangers_game_decides_nothing_about_our_libraries(tmp_path: Path) -> None:
+def test_a_strangers_game_decides_nothing_about_our_libraries(settings: Settings, tmp_path: Path) -> None:
     """A `.env` in the working folder is not FastMCP's settings: it could let pages of any origin in, or break every command."""
     (tmp_path / ".env").write_text("FASTMCP_LOG_LEVEL=nonsense\n")
-    code = "from dgx_pixels.server import cli; cli._quiet(); import fastmcp"
-    subprocess.run([sys.executable, "-P", "-c", code], check=True, cwd=tmp_path)
+    command = [*DGX_PIXELS, "stdio", *options(settings)]
+    said = subprocess.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
 
 
 def test_settings_from_a_clients_configuration_are_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
