@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dgx_pixels.models.lora_disk import write_whole
+from dgx_pixels.models.training_disk import write_whole
 from dgx_pixels.pixels.shown import one_line
 
 _LONGEST, _MOST_WORDS = 100, 20

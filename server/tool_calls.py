@@ -16,7 +16,7 @@ from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.palette_files import SUFFIXES, parse_palette
 from dgx_pixels.server.terminal import CLEAR_LINE, order
 from dgx_pixels.tools.answers import BatchAnswer, JobAnswer
-from dgx_pixels.tools.next_step import seen_in_game
+from dgx_pixels.tools.answers_next import seen_in_game
 
 _WAIT_S = 600
 
