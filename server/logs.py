@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
+from starlette.requests import ClientDisconnect
+
 from dgx_pixels.pixels.shown import printable
 from dgx_pixels.tools.jobs import CURRENT_JOB
 
@@ -83,6 +85,8 @@ def configure(home: Path) -> None:
         handlers.append(machines)
     except OSError as error:
         refused = error
+    for handler in handlers:
+        handler.addFilter(_is_news)
     for name in (_OURS, *_OTHERS):
         logger = logging.getLogger(name)
         for old in list(logger.handlers):
@@ -94,6 +98,11 @@ def configure(home: Path) -> None:
         logger.setLevel(logging.INFO if name == _OURS else logging.WARNING)
     if refused is not None:
         logging.getLogger(_OURS).warning("nothing is logged into %s: %s", home / "logs", refused)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not so that a client hung up in the middle of a request: who does so on purpose would fill the log with tracebacks."""
+    return not record.exc_info or not isinstance(record.exc_info[1], ClientDisconnect)
 
 
 def _people(log: Path) -> logging.Handler:
