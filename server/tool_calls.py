@@ -16,6 +16,7 @@ from fastmcp import Client
 from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.palette_files import SUFFIXES, parse_palette
+from dgx_pixels.server.terminal import CLEAR_LINE, order
 from dgx_pixels.tools.answers import BatchAnswer, JobAnswer
 from dgx_pixels.tools.answers_next import seen_in_game
 
@@ -125,12 +126,13 @@ class _Bar:
         self._shown = True
 
     def __exit__(self, *_: object) -> None:
-        sys.stderr.write("\r\x1b[K")
+        order(sys.stderr, CLEAR_LINE)
 
     async def show(self, done: float, total: float | None, message: str | None) -> None:
         if self._shown:
             filled = round(24 * min(done / total, 1)) if total else 0
-            sys.stderr.write(f"\r[{'█' * filled}{'·' * (24 - filled)}] {message or ''}\x1b[K")
+            order(sys.stderr, CLEAR_LINE)
+            sys.stderr.write(f"[{'█' * filled}{'·' * (24 - filled)}] {message or ''}")
             sys.stderr.flush()
 
 

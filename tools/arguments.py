@@ -48,11 +48,6 @@ def name_or_words(name: str | None, words: str) -> str:
         raise RequestError(str(error)) from error
 
 
-def clean(text: str) -> str:
-    """A text without half characters (lone surrogates), which the database refuses: they name nothing."""
-    return text.encode(errors="replace").decode()
-
-
 CategoryArgument = Annotated[
     str,
     Field(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
 from dgx_pixels.models.gpu_work import Priority
+from dgx_pixels.pixels.shown import printable_lines
 from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
 from dgx_pixels.tools.job_flight import REPORT_EVERY_S, Flight, OnProgress, watch
 from dgx_pixels.tools.job_states import answer_of, with_comparison
@@ -122,7 +123,7 @@ class JobRunner:
         if not isinstance(error, JobFailedError):
             logger.error("job %s failed", job_id, exc_info=error)
         return await self._library.jobs.set(
-            job_id, "failed", error=str(error) if isinstance(error, JobFailedError) else _INNER_FAILURE
+            job_id, "failed", error=printable_lines(str(error)) if isinstance(error, JobFailedError) else _INNER_FAILURE
         )
 
     async def take_over(self, again: Mapping[str, Again]) -> None:

@@ -18,7 +18,7 @@ from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.tools.answers import AssetList, AssetSummary
 from dgx_pixels.tools.answers_schema import schema_of
-from dgx_pixels.tools.arguments import ProjectArgument, clean
+from dgx_pixels.tools.arguments import ProjectArgument
 from dgx_pixels.tools.read_roots import asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 
@@ -62,7 +62,7 @@ async def list_assets(
     try:
         colors = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
         wanted = Wanted(
-            None if everywhere else str(bevy.root) if bevy else "", clean(words), check_tags(map(clean, tags or ())), kind,
+            None if everywhere else str(bevy.root) if bevy else "", words, check_tags(tags or ()), kind,
             tuple(map(to_hex, colors)) if colors is not None else None,
         )  # fmt: skip
         page = await services.library.search.find(wanted, limit, cursor)

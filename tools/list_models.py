@@ -45,7 +45,7 @@ def _lines(found: ModelList) -> list[str]:
     bases = [f"{m.id}: {', '.join(map(str, m.sizes))} px, {m.licence}" + _problem(m.problem) for m in found.models]
     loras = [
         f"+{m.id}:{m.recommended_weight:g}: LoRA, {m.licence}"
-        + (f", say {', '.join(m.trigger_words)}" if m.trigger_words else "")
+        + (f", say {', '.join(map(repr, m.trigger_words))}" if m.trigger_words else "")
         + _problem(m.problem)
         for m in found.loras
     ]
