@@ -15,7 +15,7 @@ from typing import Any
 
 from fastmcp import FastMCP
 
-from dgx_pixels.models import lora_spec
+from dgx_pixels.models import training_spec
 from dgx_pixels.server.app import build
 from dgx_pixels.server.parser import parser
 from dgx_pixels.server.settings import Settings
@@ -129,10 +129,10 @@ run: [training](../training.md#settings)."""
 def training() -> str:
     """Each setting of a training, with its bounds and what the presets have."""
     rows = []
-    for name, field in lora_spec.Settings.model_fields.items():
+    for name, field in training_spec.Settings.model_fields.items():
         values = [
             " / ".join(plain(made.get(name, field.default)) for made in presets.values())
-            for presets in (lora_spec.TINY_PRESETS, lora_spec.PRESETS)
+            for presets in (training_spec.TINY_PRESETS, training_spec.PRESETS)
         ]
         rows.append((f"`{name}`", bounds(field.metadata), *values, field.description))
     head = ("setting", "range", "tiny-sdxl: fast / base / quality", "others", "what")
