@@ -21,12 +21,14 @@ from dgx_pixels.server.parser import parser
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.settings_options import WORDS
 from dgx_pixels.tools import answers
+from dgx_pixels.tools.answers_models import ModelList
 from dgx_pixels.tools.answers_promotion import PromotionAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 
 FOLDER = Path(__file__).parent / "reference"
 NOTE = "*Made from the code by `make reference`: change it there, not here.*"
 ANSWERS = (
-    answers.JobAnswer, answers.AssetList, answers.ModelList, answers.PublishAnswer, answers.SetupAnswer, answers.VoteAnswer,
+    answers.JobAnswer, answers.AssetList, ModelList, answers.PublishAnswer, answers.SetupAnswer, answers.VoteAnswer,
     PromotionAnswer,
 )  # fmt: skip
 HINTS = ("read_only_hint", "destructive_hint", "idempotent_hint", "open_world_hint")
@@ -62,7 +64,7 @@ async def tools(mcp: FastMCP[Any]) -> str:
             for name, schema in tool.input_schema["properties"].items()
         ]
         parts.append(table(("argument", "type", "default", "what"), rows) if rows else "It takes no arguments.")
-        answer = next((answer for answer in ANSWERS if answers.schema_of(answer) == tool.output_schema), None)
+        answer = next((answer for answer in ANSWERS if schema_of(answer) == tool.output_schema), None)
         parts.append(
             f"Answers with {link(answer.__name__, 'answers.md') if answer else 'the picture, as an `image` in `content`'}."
         )
