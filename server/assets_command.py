@@ -17,7 +17,7 @@ from dgx_pixels.library.library import Library
 from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.tool_calls import palette_of_file
-from dgx_pixels.tools.answers import AssetList
+from dgx_pixels.tools.answers import AssetList, AssetSummary
 from dgx_pixels.tools.collecting import needed_by_projects
 from dgx_pixels.tools.imported import import_sprites
 
@@ -44,9 +44,14 @@ async def _list(settings: Settings, arguments: argparse.Namespace) -> tuple[Any,
         given = {name: value for name, value in asked.items() if value is not None}
         answer = await client.call_tool("list_assets", given | {"words": " ".join(arguments.what)})
     found = AssetList.model_validate(answer.structured_content)
-    lines = [f"{a.id}  v{a.version}  {a.width}x{a.height}  {a.path}  {', '.join(a.tags)}".rstrip() for a in found.assets]
+    lines = [_line(a) for a in found.assets]
     more = f" The next ones: --cursor {found.cursor}" if found.cursor is not None else ""
     return found.model_dump(mode="json"), [*lines, f"{found.total} asset{'s' * (found.total != 1)}.{more}"]
+
+
+def _line(asset: AssetSummary) -> str:
+    place = asset.path if asset.published else f"{asset.path}, not published"
+    return f"{asset.id}  v{asset.version}  {asset.width}x{asset.height}  {place}  {', '.join(asset.tags)}".rstrip()
 
 
 async def _tag(settings: Settings, arguments: argparse.Namespace) -> tuple[Any, list[str]]:

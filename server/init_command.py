@@ -10,6 +10,7 @@ from typing import Any
 from fastmcp import Client
 
 from dgx_pixels.server.app import build, default_project, try_library
+from dgx_pixels.server.our_words import in_our_words
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.tool_calls import palette_of_file
 from dgx_pixels.tools.answers import PublishAnswer, SetupAnswer
@@ -32,7 +33,7 @@ def run_init(settings: Settings, arguments: argparse.Namespace) -> int:
         print(f"{answer.plugin}  copied")
     for feature, why in answer.lacks.items():
         print(f"Cargo.toml lacks bevy's feature {feature}, which {why}.")
-    print(_in_our_words(answer.next))
+    print(in_our_words(answer.next))
     return 0
 
 
@@ -44,7 +45,7 @@ def run_publish(settings: Settings, arguments: argparse.Namespace) -> int:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
         return 0
     print(f"{answer.asset.file}  {answer.asset.width}x{answer.asset.height}, version {answer.asset.version}")
-    print(answer.next)
+    print(in_our_words(answer.next))
     return 0
 
 
@@ -59,9 +60,3 @@ async def _call(settings: Settings, tool: str, arguments: dict[str, Any]) -> Any
     async with Client(build(settings)[0]) as client:
         where = {"project": str(project)} if project is not None else {}
         return (await client.call_tool(tool, arguments | where)).structured_content
-
-
-def _in_our_words(text: str) -> str:
-    return text.replace("call again with copy_reload_plugin", "run `dgx-pixels init --plugin`").replace(
-        "generate_sprite needs only a prompt", "`dgx-pixels sprite` needs only a prompt"
-    )

@@ -12,6 +12,7 @@ from fastmcp.exceptions import ToolError
 
 from dgx_pixels.server.asking import ask
 from dgx_pixels.server.credits_command import write_whole
+from dgx_pixels.server.our_words import in_our_words
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.replay import MOST_BYTES
 
@@ -32,7 +33,7 @@ def run_replay(settings: Settings, arguments: argparse.Namespace) -> int:
     else:
         same = "identical, byte for byte" if replay.identical else "the same pixels" if replay.same_pixels else "not the same"
         print(f"{arguments.out.absolute() if arguments.out is not None else asset.file}  {same}")
-        print("\n".join([*replay.differences, answer.next]))
+        print("\n".join([*replay.differences, in_our_words(answer.next)]))
     return 0 if replay.identical else 1
 
 

@@ -92,7 +92,7 @@ async def test_measures_are_of_each_contender(server: FastMCP[Any], game: Path) 
 
 
 @pytest.mark.parametrize(("wrong", "says"), [
-    ({"contenders": ["tiny-sdxl"]}, "There are 1 contenders, but 2 to 4"),
+    ({"contenders": ["tiny-sdxl"]}, "There is 1 contender, but 2 to 4"),
     ({"contenders": ["tiny-sdxl"] * 5}, "There are 5 contenders"),
     ({"contenders": ["tiny-sdxl", "tiny-sdxl"]}, "tiny-sdxl is there twice"),
     ({"contenders": ["tiny-sdxl+style:0.8", "tiny-sdxl + style:0.80"]}, "is there twice"),

@@ -77,14 +77,16 @@ async def list_assets(
 def _lines(answer: AssetList, *, none_made: bool) -> list[str]:
     if not answer.total:
         return ["No assets yet: call generate_sprite." if none_made else "No asset is so: use fewer words, or everywhere=true."]
-    lines = [f"{a.id} v{a.version} {a.path} {a.width}x{a.height}{_tagged(a)}" for a in answer.assets]
+    lines = [f"{a.id} v{a.version} {a.path} {a.width}x{a.height}{_marked(a)}" for a in answer.assets]
     if answer.cursor is not None:
         lines.append(f"{answer.total} in all: give cursor={answer.cursor!r} for the next ones.")
     return lines
 
 
-def _tagged(asset: AssetSummary) -> str:
-    return f" ({', '.join(asset.tags)})" if asset.tags else ""
+def _marked(asset: AssetSummary) -> str:
+    """What a line says besides: a path of what is not published is no file in the game."""
+    tags = f" ({', '.join(asset.tags)})" if asset.tags else ""
+    return tags if asset.published else f", not published{tags}"
 
 
 @tool(title="View asset", output_schema=None, annotations=_READS)

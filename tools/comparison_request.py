@@ -84,9 +84,9 @@ def asked_contenders(catalogue: Catalogue, texts: Sequence[str], profile: Profil
     Raises RequestError for fewer than 2, more than 4 or the same twice, and ModelError for what `parse_contender` does.
     """
     if not 2 <= len(texts) <= len(LABELS):
+        there = "There is 1 contender" if len(texts) == 1 else f"There are {len(texts)} contenders"
         raise RequestError(
-            f"There are {len(texts)} contenders, but 2 to {len(LABELS)} can be compared: name them as in "
-            "['tiny-sdxl', 'tiny-sdxl+my-lora:0.8']."
+            f"{there}, but 2 to {len(LABELS)} can be compared: name them as in ['tiny-sdxl', 'tiny-sdxl+my-lora:0.8']."
         )
     found = [parse_contender(catalogue, text) for text in texts]
     drawing = [for_profile(catalogue, contender, profile) for contender in found]
