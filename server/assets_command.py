@@ -18,6 +18,7 @@ from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.tool_calls import palette_of_file
 from dgx_pixels.tools.answers import AssetList, AssetSummary
+from dgx_pixels.tools.asset_tools import not_in_game
 from dgx_pixels.tools.collecting import needed_by_projects
 from dgx_pixels.tools.imported import import_sprites
 
@@ -50,7 +51,7 @@ async def _list(settings: Settings, arguments: argparse.Namespace) -> tuple[Any,
 
 
 def _line(asset: AssetSummary) -> str:
-    place = asset.path if asset.published else f"{asset.path}, not published"
+    place = f"{asset.path}{not_in_game(asset)}"
     return f"{asset.id}  v{asset.version}  {asset.width}x{asset.height}  {place}  {', '.join(asset.tags)}".rstrip()
 
 

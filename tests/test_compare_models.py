@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from dgx_pixels.models.catalogue import Catalogue, embedded
 from dgx_pixels.models.contender import Contender
 from dgx_pixels.server import app
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.comparison_request import asked_contenders, is_base
-from dgx_pixels.tools.prompt_sets import MOST_PROMPTS, prompt_sets
+from dgx_pixels.tools.comparison_request import asked_contenders, is_base, unsaid
+from dgx_pixels.tools.prompt_sets import MOST_PROMPTS, Prompt, prompt_sets
 from dgx_pixels.tools.sprite_request import read_category
 
 
@@ -70,6 +71,15 @@ def test_a_drafts_few_step_lora_leaves_a_base_a_base(settings: Settings, loras: 
     assert is_base(Contender(embedded()))
     assert is_base(Contender(embedded(), (lcm,)))
     assert not is_base(Contender(embedded(), (lcm, style)))
+
+
+def test_prompts_without_a_loras_trigger_word_are_told(settings: Settings, loras: Path) -> None:
+    """As those of the bundled sets are: the LoRA would be judged without what calls it."""
+    named = replace(Catalogue(settings.home / "models").lora("style"), trigger_words=("mystyle",))
+    contenders = [Contender(embedded()), Contender(embedded(), ((named, 1.0),))]
+    assert "'mystyle'" in unsaid(contenders, [Prompt("a gem", "item")])
+    assert unsaid(contenders, [Prompt("a gem", "item"), Prompt("MyStyle, a key", "item")]) == ""
+    assert unsaid(contenders[:1], [Prompt("a gem", "item")]) == ""
 
 
 async def test_measures_are_of_each_contender(server: FastMCP[Any], game: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, get_args
 
 from fastmcp.exceptions import ToolError
@@ -70,7 +71,7 @@ async def list_assets(
         for a in page.assets
     ]  # fmt: skip
     answer = AssetList(assets=found, total=page.total, cursor=page.cursor)
-    text = "\n".join(_lines(answer, none_made=wanted == Wanted(wanted.project)))
+    text = "\n".join(await asyncio.to_thread(_lines, answer, none_made=wanted == Wanted(wanted.project)))
     return ToolResult(content=text, structured_content=answer.model_dump())
 
 
@@ -84,9 +85,14 @@ def _lines(answer: AssetList, *, none_made: bool) -> list[str]:
 
 
 def _marked(asset: AssetSummary) -> str:
-    """What a line says besides: a path of what is not published is no file in the game."""
     tags = f" ({', '.join(asset.tags)})" if asset.tags else ""
-    return tags if asset.published else f", not published{tags}"
+    return f"{not_in_game(asset)}{tags}"
+
+
+def not_in_game(asset: AssetSummary) -> str:
+    """What a list says behind a path that no game could load, as of a draft; nothing if there is such a file."""
+    there = asset.project and (Path(asset.project) / "assets" / asset.path).is_file()
+    return "" if there else ", not in the game"
 
 
 @tool(title="View asset", output_schema=None, annotations=_READS)

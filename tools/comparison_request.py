@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_SEEDS = 4
 _BASE_ADDED = "The base model without LoRAs was added as a further contender, so that it shows what the LoRAs do."
+_UNSAID = "No prompt has {}, the trigger word of a LoRA here, without which its style may hardly show: put it into the prompts."
 _NO_BASE = (
     "All four contenders have LoRAs, so that this comparison cannot say whether a LoRA helps at all: for that, name the base "
     "model in place of one of them."
@@ -100,6 +101,16 @@ def asked_contenders(catalogue: Catalogue, texts: Sequence[str], profile: Profil
     return (*found, Contender(found[0].base)), _BASE_ADDED
 
 
+def unsaid(contenders: Sequence[Contender], prompts: Sequence[Prompt]) -> str:
+    """A sentence if a LoRA has trigger words, and neither a prompt nor the base's own words have one of them; else nothing."""
+    for contender in contenders:
+        texts = " ".join((contender.base.prompt, *(prompt.text for prompt in prompts))).lower()
+        for lora, _ in contender.loras:
+            if lora.trigger_words and not any(word.lower() in texts for word in lora.trigger_words):
+                return _UNSAID.format(repr(lora.trigger_words[0]))
+    return ""
+
+
 def comparison_request(
     catalogue: Catalogue, contenders: Sequence[Contender], note: str, prompts: Sequence[Prompt], settings: ProjectSettings, *,
     size: int | str, colors: int | None, palette: Palette | None, transparent: bool | None, negative_prompt: str, seeds: int,
@@ -109,6 +120,7 @@ def comparison_request(
     if not 1 <= seeds <= MOST_SEEDS:
         raise RequestError(f"seeds is {seeds}, but each prompt can be drawn with 1 to {MOST_SEEDS}.")
     drawing = [for_profile(catalogue, contender, profile) for contender in contenders]
+    note = " ".join(filter(None, (note, unsaid(contenders, prompts))))
     first = seed if seed is not None else secrets.randbelow(2**31)
 
     def requested(prompt: Prompt, contender: Contender) -> SpriteRequest:
