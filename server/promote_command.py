@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import time
 from typing import TYPE_CHECKING
@@ -21,12 +22,12 @@ def options(promote: argparse.ArgumentParser) -> None:
 
 def run_promote(settings: Settings, arguments: argparse.Namespace) -> int:
     """Promote or roll back, and print what draws now; answers with the exit status. Raises ToolError with one sentence."""
-    from dgx_pixels.server.init_command import called
+    from dgx_pixels.server.asking import ask_here, in_project
     from dgx_pixels.server.our_words import in_our_words
     from dgx_pixels.tools.answers_promotion import PromotionAnswer
 
     asked = {name: getattr(arguments, name) for name in ("contender", "force", "rollback")}
-    answer = PromotionAnswer.model_validate(called(settings, "promote_lora", asked))
+    answer = PromotionAnswer.model_validate(asyncio.run(ask_here(settings, "promote_lora", in_project(settings, asked))))
     if arguments.json:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
         return 0
