@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dgx_pixels.server.our_words import in_our_words
 from dgx_pixels.server.parser import parsed
 from dgx_pixels.server.terminal import shown
 

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from dgx_pixels.server.app import Activity, build, try_library
 from dgx_pixels.server.auth import LEAST_TOKEN, is_loopback
-from dgx_pixels.server.find import NoServerError, running
+from dgx_pixels.server.find_server import NoServerError, running
 from dgx_pixels.server.identity import make_key
 from dgx_pixels.server.logs import configure
 from dgx_pixels.server.security import Guard, names
