@@ -48,4 +48,5 @@ def _what(request: str) -> str:
     if isinstance(several, list) and isinstance(several[0], dict):
         return f"{len(several)} prompts: {several[0].get('prompt', '')}"[:_LONGEST]
     found = next((asked[name] for name in _NAMED_BY if asked.get(name)), "")
-    return (", ".join(map(str, found)) if isinstance(found, list) else str(found))[:_LONGEST]
+    said = (", ".join(map(str, found)) if isinstance(found, list) else str(found))[:_LONGEST]
+    return f"{said}, a dry run" if asked.get("dry_run") else said

@@ -176,7 +176,7 @@ def _bench_options(bench: argparse.ArgumentParser) -> None:
 def _tileset_options(tileset: argparse.ArgumentParser) -> None:
     tileset.add_argument("terrains", nargs="+", help="from the lowest to the highest: water sand 'tall grass'")
     tileset.add_argument("--kind", help="wang16 (default), blob47, dualgrid15, sidescroller or seamless")
-    tileset.add_argument("--tile-size", type=int, metavar="PX", help="side of a tile, 8 to 64; 16 if left out")
+    tileset.add_argument("--tile-size", type=int, metavar="PX", help="side of a tile, 8 to 64; the project's, or 16, if left out")
     tileset.add_argument("--variants", type=int, help="tiles of each terrain alone, 1 to 8; 3 if left out")
     tileset.add_argument("--transition", help="outlined (default), rough, hard or soft")
     tileset.add_argument(

@@ -246,6 +246,10 @@ def test_the_command_says_whether_it_is_the_same(
     assert (status, out.read_bytes()) == (0, file.read_bytes())
     assert "identical, byte for byte" in said
 
+    (game / "assets/sprites").mkdir(exist_ok=True)
+    (game / "assets/sprites/here.png").write_bytes(file.read_bytes())
+    assert run("replay", "sprites/here.png")[0] == 0
+
     recipe = json.loads(recipe_in(found.read_bytes()) or "")
     recipe["libraries"]["torch"] = "1.0"
     found.write_bytes(with_recipe(found.read_bytes(), json.dumps(recipe, sort_keys=True)))
