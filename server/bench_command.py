@@ -14,7 +14,7 @@ from fastmcp.exceptions import ToolError
 
 from dgx_pixels.models.catalogue import Catalogue, ModelError
 from dgx_pixels.models.contender import for_profile, parse_contender
-from dgx_pixels.models.gpu import GpuLostError
+from dgx_pixels.models.gpu_work import GpuLostError
 from dgx_pixels.models.profiles import Profile
 from dgx_pixels.server.find_server import NoServerError, is_running
 from dgx_pixels.server.prompt_file import read_prompts

@@ -17,9 +17,6 @@ from dgx_pixels.server.terminal import shown
 if TYPE_CHECKING:
     from dgx_pixels.server.settings import Settings
 
-_FACES = {"publish": "init", "vote": "compare"}
-"""Commands whose `run_...` stands in another one's module: all others have `<command>_command.py` of their own."""
-
 
 def main(argv: list[str] | None = None) -> None:
     """Run one command; exits with 0, or with 1 and one sentence on stderr, or with 2 for wrong usage."""
@@ -120,7 +117,7 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.doctor import run_doctor
 
         return run_doctor(settings, as_json=arguments.json)
-    face = import_module(f"dgx_pixels.server.{_FACES.get(arguments.command, arguments.command)}_command")
+    face = import_module(f"dgx_pixels.server.{arguments.command}_command")
     status: int = getattr(face, f"run_{arguments.command}")(settings, arguments)
     return status
 

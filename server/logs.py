@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 
 from dgx_pixels.pixels.shown import printable
-from dgx_pixels.tools.jobs import CURRENT_JOB
+from dgx_pixels.tools.job_work import CURRENT_JOB
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,6 +58,14 @@ async def _wait(client: Client[Any], answer: JobAnswer) -> JobAnswer:
     while answer.status in ("queued", "running"):
         answer = await call(client, "get_job", {"job_id": answer.job_id, "wait_s": _WAIT_S})
     return answer
+
+
+def asked_of(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """A tool's arguments of these names, as far as the command was given them. Raises PaletteError."""
+    asked = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if "palette" in asked:
+        asked["palette"] = palette_of_file(asked["palette"])
+    return asked
 
 
 def palette_of_file(text: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import text_of
+from conftest import in_both_eras, text_of
 from fastmcp import Client, FastMCP
 
 from dgx_pixels.models.catalogue import embedded
@@ -98,6 +98,7 @@ async def test_an_error_repeats_little_and_only_text(
     assert len(text) < 5000
 
 
+@in_both_eras
 async def test_a_missing_prompt_is_asked_for(client: Client[Any]) -> None:
     """A call without its one needed argument says which it is."""
     result = await client.call_tool("generate_sprite", {}, raise_on_error=False)
@@ -183,6 +184,7 @@ async def test_truncated_weights_are_named(
     assert everything_in(game / "assets") == []
 
 
+@in_both_eras
 async def test_unknown_ids_say_where_known_ones_are(client: Client[Any]) -> None:
     """get_job, cancel_job and view_asset name the id they do not know, and where to look."""
     for tool, argument in (("get_job", "job_id"), ("cancel_job", "job_id"), ("view_asset", "asset_id")):

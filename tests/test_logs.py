@@ -21,7 +21,7 @@ from test_metrics import value
 from dgx_pixels.server import logs
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.jobs import CURRENT_JOB
+from dgx_pixels.tools.job_work import CURRENT_JOB
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import text_of
+from conftest import in_both_eras, text_of
 from fastmcp import Client, FastMCP
 from fastmcp.client.client import CallToolResult
 from test_library import NEW
@@ -56,6 +56,7 @@ async def refusal(client: Client[Any], **arguments: object) -> str:
     return text_of(result)
 
 
+@in_both_eras
 async def test_an_earlier_version_comes_back_byte_for_byte(client: Client[Any], game: Path) -> None:
     """By id or by path, with its own entry in the manifest; the newest if none is named."""
     await client.call_tool("generate_sprite", {**QUICK, "seed": 7})

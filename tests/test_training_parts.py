@@ -19,7 +19,8 @@ from dgx_pixels.models.training_spec import settings_for
 from dgx_pixels.server.cli import main
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.answers import JobResult
-from dgx_pixels.tools.jobs import JobPausedError, JobReport, JobRunner
+from dgx_pixels.tools.job_work import JobPausedError, JobReport
+from dgx_pixels.tools.jobs import JobRunner
 from dgx_pixels.tools.training_job import _progress
 from dgx_pixels.tools.training_process import Event, train
 from dgx_pixels.tools.training_queue import training_turn

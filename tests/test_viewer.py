@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from comparing import compare, vote, write_loras
+from conftest import in_both_eras
 from fastmcp import Client
 from mcp_types import TextResourceContents
 
@@ -57,6 +58,7 @@ def held(text: str) -> Any:  # noqa: ANN401  # JSON
     return json.loads(data)
 
 
+@in_both_eras
 async def test_hosts_find_the_page_by_the_tool(client: Client[Any]) -> None:
     """compare_models names the view, in both protocol eras, and it is there as an MCP App; record_vote may be called from it."""
     tools = {tool.name: tool for tool in await client.list_tools()}
@@ -106,6 +108,7 @@ def test_the_page_by_itself_runs_no_script_but_its_own() -> None:
     assert text.index("Content-Security-Policy") < text.index("<style>")
 
 
+@in_both_eras
 async def test_the_page_in_the_library_tells_who_was_who_only_after_the_last_vote(
     client: Client[Any], settings: Settings
 ) -> None:

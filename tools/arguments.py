@@ -63,6 +63,9 @@ PaletteArgument = Annotated[
         "'none' locks to nothing."
     ),
 ]
+ModelArgument = Annotated[
+    str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
+]
 TransparentArgument = Annotated[
     bool | None, Field(description="Cut the ground away (alpha 0 or 255). Default: yes, except for tiles and backgrounds.")
 ]

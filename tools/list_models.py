@@ -8,7 +8,8 @@ from fastmcp.tools import ToolResult, tool
 from mcp_types import ToolAnnotations
 
 from dgx_pixels.models.catalogue import BaseModel, Catalogue, Lora, ModelError, Vae, check_weights
-from dgx_pixels.tools.answers import LoraSummary, ModelList, ModelSummary, VaeSummary, schema_of
+from dgx_pixels.tools.answers_models import LoraSummary, ModelList, ModelSummary, VaeSummary
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.services import Services, ServicesDep
 
 

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.tools.answers import PublishAnswer, schema_of
+from dgx_pixels.tools.answers import PublishAnswer
 from dgx_pixels.tools.answers_next import edits_kept, seen_in_game
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import OverwriteArgument, ProjectArgument, RequestError, read_category
 from dgx_pixels.tools.asset_details import read_details
 from dgx_pixels.tools.job_finished import Finished, Origin, as_kept, publish
