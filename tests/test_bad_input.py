@@ -73,6 +73,31 @@ async def test_each_bad_argument_is_named_and_nothing_is_written(
     assert everything_in(settings.home) == []
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "says"),
+    [
+        ("generate_sprite", {"prompt": list(range(20000))}, "cannot take [0, 1, 2"),
+        ("generate_sprite", {"prompt": "x", "\x1b[2J\u202e": 1}, "has no argument [2J"),
+        ("generate_sprite", {"prompt": [[[[[[[[[[[[[[[[[[[[["deep"]]]]]]]]]]]]]]]]]]]]]}, "nested more than 20 levels"),
+        ("generate_sprite", {"prompt": "x", "reference": "\ud800"}, "half a character"),
+        ("pixelize_image", {"image": "\x1b]0;x\x07\u202e.png"}, "\\x1b]0;x\\x07\\u202e.png"),
+        ("get_job", {"job_id": "a" * 100_000}, "There is no job"),
+        ("cancel_job", {"job_id": "\ud800"}, "half a character"),
+        ("record_vote", {"comparison_id": "\ud800", "round": 1, "winner": "A"}, "half a character"),
+    ],
+)  # fmt: skip
+async def test_an_error_repeats_little_and_only_text(
+    server: FastMCP[Any], tool: str, arguments: dict[str, Any], says: str
+) -> None:
+    """However much was sent, and whatever a terminal or a chat would make of it."""
+    async with Client(server) as client:
+        text = text_of(await client.call_tool(tool, arguments, raise_on_error=False))
+
+    assert says in text
+    assert text.isprintable()
+    assert len(text) < 5000
+
+
 @in_both_eras
 async def test_a_missing_prompt_is_asked_for(client: Client[Any]) -> None:
     """A call without its one needed argument says which it is."""

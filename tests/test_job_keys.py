@@ -17,7 +17,8 @@ from dgx_pixels.library.library import Library
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.answers import JobResult
-from dgx_pixels.tools.jobs import JobFailedError, JobPausedError, JobReport, JobRunner, Report
+from dgx_pixels.tools.job_work import JobFailedError, JobPausedError, JobReport, Report
+from dgx_pixels.tools.jobs import JobRunner
 
 POTION: dict[str, Any] = {"prompt": "a red potion", "steps": 1, "key": "potion-1"}
 

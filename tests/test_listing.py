@@ -10,7 +10,8 @@ from conftest import in_both_eras
 from fastmcp import Client
 
 from dgx_pixels.server.app import INSTRUCTIONS
-from dgx_pixels.tools.answers import JobAnswer, PublishAnswer, schema_of
+from dgx_pixels.tools.answers import JobAnswer, PublishAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 
 MOST_TOKENS = 12_000
 MOST_BYTES = 2048

@@ -118,7 +118,7 @@ async def test_it_takes_no_other_assets_place_unasked(server: FastMCP[Any], make
         ({"asset": "nope"}, "no asset 'nope'"),
         ({"asset": "../../etc/passwd"}, "no asset '../../etc/passwd'"),
         ({"asset": ""}, "no asset ''"),
-        ({"asset": "\ud800"}, "no asset '?'"),
+        ({"asset": "\ud800"}, "half a character"),
         ({"asset": PATH, "version": 9}, "version 9"),
         ({"asset": PATH, "version": 0}, "version 0"),
         ({"asset": PATH, "version": 10**30}, "no asset"),

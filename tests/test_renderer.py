@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dgx_pixels.models.catalogue import SIZES, ModelError, embedded
 from dgx_pixels.models.contender import Contender
-from dgx_pixels.models.gpu import Preview
+from dgx_pixels.models.gpu_work import Preview
 from dgx_pixels.models.profiles import Sampler, Schedule, schedule_for
 from dgx_pixels.models.render import BATCHES, Reference, Render, RenderRequest, batch_for
 from dgx_pixels.models.renderer import Renderer

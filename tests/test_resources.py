@@ -18,7 +18,8 @@ from PIL import Image
 
 from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import read_palette
-from dgx_pixels.tools.answers import AssetList, ModelList
+from dgx_pixels.tools.answers import AssetList
+from dgx_pixels.tools.answers_models import ModelList
 
 
 async def read(client: Client[Any], uri: str) -> Any:  # noqa: ANN401  # JSON

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -92,6 +93,19 @@ def test_the_page_holds_what_it_is_given() -> None:
     picture = inside["pictures"]["pixels://comparisons/abc/1/A"]
     assert base64.b64decode(picture.removeprefix("data:image/png;base64,")) == b"\x89PNG\0bytes"
     assert len(Scripts(text).scripts) == len(Scripts(viewer()).scripts) == 2
+
+
+def test_the_page_by_itself_runs_no_script_but_its_own() -> None:
+    """Its policy names the digest of that script, and lets it reach nothing."""
+    text = page({"rounds": []}, {})
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)
+    (script,) = (script for attributes, script in Scripts(text).scripts if not attributes)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+    assert policy is not None
+    assert f"script-src 'sha256-{digest}';" in policy[1]
+    assert policy[1].startswith("default-src 'none'")
+    assert text.index("Content-Security-Policy") < text.index("<style>")
 
 
 @in_both_eras
