@@ -15,7 +15,7 @@ import psutil
 from dgx_pixels.bevy.project import ProjectError, open_project
 from dgx_pixels.models.catalogue import Catalogue, ModelError, check_weights
 from dgx_pixels.server.app import default_project
-from dgx_pixels.server.find import NoServerError, is_running
+from dgx_pixels.server.find_server import NoServerError, is_running
 from dgx_pixels.server.settings import Settings
 
 _GIB = 2**30

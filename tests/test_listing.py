@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+from conftest import in_both_eras
 from fastmcp import Client
 
 from dgx_pixels.server.app import INSTRUCTIONS
-from dgx_pixels.tools.answers import JobAnswer, PublishAnswer, schema_of
+from dgx_pixels.tools.answers import JobAnswer, PublishAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 
 MOST_TOKENS = 12_000
 MOST_BYTES = 2048
 """Clients cut descriptions and instructions there."""
 
 
-async def test_the_listing_is_short(client: Client[Any]) -> None:
+@in_both_eras
+async def test_the_listing_is_short(client: Client[Any], record_property: Callable[[str, object], None]) -> None:
     """All tools together, as they are sent, are below 12,000 tokens, a token being taken as four characters."""
     tools = await client.list_tools()
     sent = [tool.model_dump_json(by_alias=True, exclude_none=True) for tool in tools]
     lengths = {tool.name: len(text) for tool, text in zip(tools, sent, strict=True)}
+    record_property("found", f"{sum(lengths.values()) // 4} tokens")
     assert sum(lengths.values()) / 4 < MOST_TOKENS, lengths
 
 
+@in_both_eras
 async def test_descriptions_and_instructions_are_not_cut(client: Client[Any]) -> None:
     """Each has less than 2 KB, and says something."""
     for tool in await client.list_tools():
@@ -31,6 +37,7 @@ async def test_descriptions_and_instructions_are_not_cut(client: Client[Any]) ->
     assert 50 < len(INSTRUCTIONS.encode()) < MOST_BYTES
 
 
+@in_both_eras
 async def test_every_argument_is_described(client: Client[Any]) -> None:
     """An agent need not guess what one means."""
     for tool in await client.list_tools():

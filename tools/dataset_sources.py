@@ -7,11 +7,11 @@ import re
 from typing import TYPE_CHECKING
 
 from dgx_pixels.library.database import LibraryError
+from dgx_pixels.tools.arguments import RequestError
+from dgx_pixels.tools.asset_details import read_details
 from dgx_pixels.tools.dataset_captions import from_names, from_text
 from dgx_pixels.tools.dataset_files import MOST_FILES, Found, Source, folder_sources
 from dgx_pixels.tools.dataset_request import PROJECT, WINNERS
-from dgx_pixels.tools.details import read_details
-from dgx_pixels.tools.sprite_request import RequestError
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
@@ -42,7 +42,7 @@ async def find_sources(services: Services, project: BevyProject | None, request:
 
 
 async def _winners(services: Services, project: BevyProject | None, trigger: str) -> Found:
-    won = await services.library.comparisons.winners(str(project.root) if project is not None else "")
+    won = await services.library.comparisons.ballots.winners(str(project.root) if project is not None else "")
     if not won:
         raise RequestError("No comparison of this project has a winner yet: compare_models makes some, record_vote names them.")
     named = enumerate(won[-MOST_FILES:], start=1)
