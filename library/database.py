@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import aiosqlite
@@ -184,8 +185,19 @@ _MIGRATIONS = (_TABLES, _RERUNS, _KEYS, _COMPARISONS, _SEARCH, _PROMOTIONS, _JOB
 """Each leads from the schema version that is its place here to the next one."""
 
 
+_PRAGMAS = ("foreign_keys", "cell_size_check")
+_NAMES = set(re.findall(r"CREATE (?:VIRTUAL )?(?:TABLE|VIEW|INDEX) (\w+)", "".join(_MIGRATIONS)))
+
+
 class LibraryError(RuntimeError):
     """The library cannot be opened, or lacks what is asked for."""
+
+
+def checked_id(text: str) -> str:
+    """An asset's or a job's id, which names files. Raises LibraryError for any other text."""
+    if not re.fullmatch("[0-9a-f]{12}", text):
+        raise LibraryError(f"The library holds the id {text[:40]!r}, which is none of ours: restore its database from a backup.")
+    return text
 
 
 async def connect(home: Path) -> aiosqlite.Connection:
@@ -200,10 +212,12 @@ async def connect(home: Path) -> aiosqlite.Connection:
         ) from error
     try:
         db.row_factory = aiosqlite.Row
-        await db.execute("PRAGMA foreign_keys = ON")
+        for pragma in _PRAGMAS:
+            await db.execute(f"PRAGMA {pragma} = ON")
         async with AsyncFileLock(home / "library.lock"):  # two that open at once: SQLite itself lets one of them miss the WAL
             await db.execute_fetchall("PRAGMA journal_mode = WAL")
             await _migrate(db, file)
+            await _check_tables(db, file)
     except BaseException as error:
         await db.close()  # its thread would keep the process from ending
         if isinstance(error, OSError | aiosqlite.Error):
@@ -219,5 +233,18 @@ async def _migrate(db: aiosqlite.Connection, file: Path) -> None:
         raise LibraryError(
             f"The library {file} was written by a newer dgx-pixels: update this one, or set another DGX_PIXELS_HOME."
         )
+    if version < 0:
+        raise _strange(file)
     for old, statements in enumerate(_MIGRATIONS[version:], start=version):
         await db.executescript(f"BEGIN; {statements} PRAGMA user_version = {old + 1}; COMMIT;")
+
+
+async def _check_tables(db: aiosqlite.Connection, file: Path) -> None:
+    """Raise LibraryError for a database of another program's that says it is of our version, or one with triggers."""
+    found = {row["name"]: row["type"] for row in await db.execute_fetchall("SELECT name, type FROM sqlite_schema")}
+    if not found.keys() >= _NAMES or "trigger" in found.values():
+        raise _strange(file)
+
+
+def _strange(file: Path) -> LibraryError:
+    return LibraryError(f"The file {file} is no library of dgx-pixels: move it away, or set another DGX_PIXELS_HOME.")

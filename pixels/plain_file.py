@@ -9,19 +9,23 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Final
+
+_FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+"""O_PATH, where there is one, needs no permission to list a folder, which others' homes seldom give."""
 
 
 @contextmanager
-def open_plain(file: Path) -> Iterator[BinaryIO]:
+def open_plain(file: Path) -> Iterator[BufferedReader]:
     """Open a plain file for reading; links are followed. Raises OSError for what is not there, a pipe, a device or a folder."""
     with os.fdopen(_checked(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), file), "rb") as opened:
         yield opened
 
 
 @contextmanager
-def open_unlinked(file: Path) -> Iterator[BinaryIO]:
+def open_unlinked(file: Path) -> Iterator[BufferedReader]:
     """Open a plain file by a path without any link, such as `os.path.realpath` gives, or raise OSError.
 
     Whoever has checked where a path leads reads what he has checked, also if a folder on the way has become a link since.
@@ -37,10 +41,10 @@ def open_unlinked(file: Path) -> Iterator[BinaryIO]:
 
 def open_folder(folder: Path) -> int:
     """A handle of a folder, which the caller closes, by an absolute path without any link. Raises OSError."""
-    handle = os.open(folder.anchor, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    handle = os.open(folder.anchor, _FOLDER)
     try:
         for part in folder.parts[1:]:
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=handle)
+            inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=handle)
             os.close(handle)
             handle = inner
     except OSError as error:
@@ -55,7 +59,7 @@ def read_plain(file: Path, most_bytes: int) -> bytes:
         return read_some(opened, most_bytes, file)
 
 
-def read_some(opened: BinaryIO, most_bytes: int, file: Path) -> bytes:
+def read_some(opened: BufferedReader, most_bytes: int, file: Path) -> bytes:
     """What an open file holds; raises OSError, naming the `file`, if that is more than `most_bytes`."""
     data = opened.read(most_bytes + 1)
     if len(data) > most_bytes:
@@ -65,7 +69,10 @@ def read_some(opened: BinaryIO, most_bytes: int, file: Path) -> bytes:
 
 def _checked(handle: int, file: Path) -> int:
     """The handle itself, if it is that of a plain file; else it is closed. Raises OSError."""
-    if stat.S_ISREG(os.fstat(handle).st_mode):
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode):
         return handle
     os.close(handle)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
     raise OSError(errno.EINVAL, "it is no plain file", str(file))

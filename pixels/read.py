@@ -53,36 +53,36 @@ class Picture:
     shrunk: int = 1
 
 
-def read_picture(data: bytes) -> Picture:
+def read_picture(data: bytes, most_pixels: int = MOST_PIXELS) -> Picture:
     """Read an image file's bytes, the right way up (EXIF), as 8-bit RGBA.
 
     Grey, palette, 16-bit, CMYK and float pictures are converted; a colour profile is not applied. Of an animation the
     first frame is taken. Pictures of more than LARGE pixels are shrunk by a whole factor.
 
     Raises PictureError for what is no picture, is cut short or damaged, is of another format, or is larger than
-    MOST_BYTES, MOST_SIDE or MOST_PIXELS. Sizes are checked before anything is decoded.
+    MOST_BYTES, MOST_SIDE or `most_pixels`. Sizes are checked before anything is decoded.
     """
     if len(data) > MOST_BYTES:
         raise PictureError(f"The file has {len(data):,} bytes, but at most {MOST_BYTES:,} are read: give a smaller picture.")
     try:
-        return _read(data)
+        return _read(data, most_pixels)
     except PictureError:
         raise
     except UnidentifiedImageError as error:
         raise PictureError(f"These {len(data):,} bytes are no picture in a format that is read: {_ALLOWED}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError(_too_large("far too many")) from error
+        raise PictureError(_too_large("far too many", most_pixels)) from error
     except MemoryError as error:
         raise PictureError("There is not enough memory for this picture: give a smaller one.") from error
     except Exception as error:  # a damaged file makes Pillow's plugins raise nearly anything
         raise PictureError("The picture file is damaged or cut short: save or download it again.") from error
 
 
-def _read(data: bytes) -> Picture:
+def _read(data: bytes, most_pixels: int) -> Picture:
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
-        if width * height > MOST_PIXELS or max(width, height) > MOST_SIDE:
-            raise PictureError(_too_large(f"{width}x{height}"))
+        if width * height > most_pixels or max(width, height) > MOST_SIDE:
+            raise PictureError(_too_large(f"{width}x{height}", most_pixels))
         image.load()
         kind, frames = image.format or "", _frames(image)
         shrunk = math.ceil(math.sqrt(width * height / LARGE))
@@ -102,9 +102,10 @@ def _shrink(image: Image.Image, factor: int) -> Image.Image:
     return image.convert("RGBa").reduce(factor).convert("RGBA")
 
 
-def _too_large(found: str) -> str:
+def _too_large(found: str, most_pixels: int) -> str:
+    side = math.isqrt(most_pixels)
     return (
-        f"The picture has {found} pixels, but at most {MOST_PIXELS:,} are read (8192x8192), "
+        f"The picture has {found} pixels, but at most {most_pixels:,} are read (like {side}x{side}), "
         f"and {MOST_SIDE:,} along a side: give a smaller one."
     )
 
