@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from dgx_pixels.bevy.project import BevyProject
-from dgx_pixels.pixels.plain_file import read_plain
+from dgx_pixels.pixels.plain_file import open_plain
 
 View = Literal["top-down", "side", "isometric"]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
@@ -53,7 +53,8 @@ def read_settings(project: BevyProject) -> ProjectSettings:
     try:
         if not Path(os.path.realpath(file)).is_relative_to(project.root):
             raise OSError(errno.ELOOP, "it is a link that leads out of the project", str(file))
-        return ProjectSettings.model_validate_json(read_plain(file, MOST_BYTES))
+        with open_plain(file) as opened:
+            return ProjectSettings.model_validate_json(opened.read(MOST_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         return ProjectSettings()
     except OSError as error:

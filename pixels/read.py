@@ -16,6 +16,9 @@ MOST_PIXELS: Final = 2**26
 LARGE: Final = 2**24
 """4096 x 4096: a larger picture is shrunk as it is read, so that the engine after it stays below 2 GB."""
 MOST_SIDE: Final = 16384
+MOST_FRAMES: Final = 1000
+"""Of a TIFF, as they are counted."""
+_LARGE_GIF: Final = 32_000_000
 MOST_BYTES: Final = 300_000_000
 """A file of the largest picture, uncompressed, with room for its headers."""
 
@@ -84,10 +87,11 @@ def _read(data: bytes, most_pixels: int) -> Picture:
         if width * height > most_pixels or max(width, height) > MOST_SIDE:
             raise PictureError(_too_large(f"{width}x{height}", most_pixels))
         image.load()
-        kind, frames = image.format or "", _frames(image)
+        kind = image.format or ""
         shrunk = math.ceil(math.sqrt(width * height / LARGE))
         orientation = _orientation(image)
         whole = _as_rgba(image)
+        frames = _frames(image, len(data))
     upright = _upright(whole if shrunk == 1 else _shrink(whole, shrunk), orientation)
     if orientation in _ON_ITS_SIDE:
         width, height = height, width
@@ -110,12 +114,28 @@ def _too_large(found: str, most_pixels: int) -> str:
     )
 
 
-def _frames(image: Image.Image) -> int:
-    """Count the frames; damage after the first frame does not matter here."""
+def _frames(image: Image.Image, size: int) -> int:
+    """Count the frames, of a file of `size` bytes; damage after the first frame does not matter here.
+
+    Of a TIFF no more than MOST_FRAMES, of a large GIF no more than two: looking through millions takes minutes.
+    """
     try:
+        if image.format == "GIF" and size > _LARGE_GIF:
+            return 1 + bool(getattr(image, "is_animated", False))
+        if image.format == "TIFF":
+            return _frames_to(image, MOST_FRAMES)
         return int(getattr(image, "n_frames", 1))
     except Exception:
         return 1
+
+
+def _frames_to(image: Image.Image, most: int) -> int:
+    for number in range(1, most):
+        try:
+            image.seek(number)
+        except EOFError:
+            return number
+    return most
 
 
 def _as_rgba(image: Image.Image) -> Image.Image:

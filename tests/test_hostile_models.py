@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dgx_pixels.models.checkpoint_kind import file_kind
 from dgx_pixels.models.header import ModelError, read_header
 from dgx_pixels.models.lora_kind import describe
 from dgx_pixels.models.scan import check_vae
+from dgx_pixels.models.watch import ModelsWatch
 
 _DEEP = b"[" * 100_000
 
@@ -88,7 +90,7 @@ def test_one_bad_file_costs_no_other_model(tmp_path: Path) -> None:
 
 
 def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
-    """A linked folder of models is listed; links that lead to their own folder are not walked through for ever."""
+    """A linked folder of models is listed and watched; links that lead to their own folder are not walked through for ever."""
     loras, elsewhere = tmp_path / "models/loras", tmp_path / "elsewhere"
     for folder in (loras, elsewhere):
         folder.mkdir(parents=True)
@@ -97,7 +99,16 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
         (folder / f"{folder.name}.safetensors").write_bytes(b"")
     (loras / "linked").symlink_to(elsewhere)
 
-    found = Catalogue(tmp_path / "models").loras()
+    seen = threading.Event()
+    watch = ModelsWatch(tmp_path / "models", seen.set, quiet_s=0.05, every_s=0.05)
+    watch.start()
+    for number in range(100):  # the first may come before it has looked
+        (elsewhere / f"new{number}.ckpt").touch()
+        if seen.wait(0.5):
+            break
+    watch.stop()
+    assert seen.is_set()
+    found = [m for m in Catalogue(tmp_path / "models").loras() if not m.id.startswith("new")]
 
     assert len(found) == 1 + 3 + 1
     assert "elsewhere" in {lora.id for lora in found}
