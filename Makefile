@@ -6,7 +6,7 @@ BIN := .venv/bin
 GAME_TARGET ?= $(HOME)/.cache/dgx-pixels/bevy_target
 BRP ?= $(HOME)/.cache/dgx-pixels/brp
 
-.PHONY: demo test slow stress lint types ci tiny-sdxl clean game game-check game-assets game-picture agent-loop
+.PHONY: demo test slow stress lint types ci tiny-sdxl clean reference game game-check game-assets game-picture agent-loop dist bundle results results-run
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -16,8 +16,10 @@ BRP ?= $(HOME)/.cache/dgx-pixels/brp
 demo: .venv/ready  ## draw a red potion into the example game
 	$(BIN)/dgx-pixels sprite "a red potion" --size 32 --seed 7 --project bevy_example --overwrite
 
+# A process for each core, but not more than four: each may take 3 GB.
+EVERY_CORE := -n logical --maxprocesses 4 --dist worksteal
 test: .venv/ready  ## the quick tests
-	$(BIN)/pytest
+	$(BIN)/pytest $(EVERY_CORE)
 
 slow: .venv/ready  ## the tests that take longer: real server processes, the MCP Inspector, the wheel
 	$(BIN)/pytest -m 'slow and not stress'
@@ -46,6 +48,9 @@ game: | bevy_example/target  ## build the example game; about four minutes and 2
 game-check: game  ## the game's own lints and tests
 	cd bevy_example && cargo fmt --check && cargo clippy --locked --all-targets -- -D warnings && cargo test --locked
 
+reference: .venv/ready  ## write docs/reference/ anew, from the code
+	$(BIN)/python docs/reference.py
+
 game-assets: .venv/ready  ## draw the example game's assets anew
 	$(BIN)/python bevy_example/make_assets.py
 
@@ -68,10 +73,34 @@ tiny-sdxl: .venv/ready  ## train the embedded model anew and measure it: about f
 	$(BIN)/python -m dgx_pixels.models.tiny_export --work work --out models/tiny_sdxl
 	$(BIN)/python benchmarks/tiny_sdxl.py --tiles $(TILES)
 
+results: .venv/ready  ## merge the newest result of each benchmark into benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/results.py
+
+# STAGE="server reload" runs these; without it all that have no result of this code, so that a run that was cut off goes on.
+RIVALS ?= rivals
+results-run: .venv/ready  ## run benchmarks, and merge: benchmarks/stages.py --list says which there are, and how long each takes
+	if command -v cargo; then $(MAKE) game; else echo "There is no cargo: what needs the game is not measured."; fi
+	$(BIN)/python benchmarks/stages.py $(STAGE) --tiles $(TILES) --rivals $(RIVALS)
+
 # The game is built and checked where there is cargo; elsewhere the tests that run it are skipped.
 ci: lint types test
 	if command -v cargo; then $(MAKE) game-check; else echo "There is no cargo: the game is not built."; fi
 	$(MAKE) slow
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BUNDLE ?= dist/dgx-pixels-$(VERSION).mcpb
+MCPB := npx --yes @anthropic-ai/mcpb@2.1.2
+bundle:  ## the extension for desktop clients: a thin one, which starts the package that is installed
+	mkdir -p $(dir $(BUNDLE))
+	$(MCPB) validate server/mcpb
+	$(MCPB) pack server/mcpb $(BUNDLE)
+
+dist: .venv/ready  ## all that a release uploads, checked: sdist, a wheel built from it, and the bundle
+	rm -rf dist
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[release]'
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(MAKE) bundle
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from engine_cases import batching, growth, invariance, overhead, swapping
 from engine_compiled import compiling
-from measuring import Line, measured_by, tables
+from measuring import Line, figures, measured_by, tables
+from result_file import Run, add_results_option
 
 from dgx_pixels.models.renderer import Renderer
 
@@ -32,7 +33,9 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=200, help="mixed requests, for the growth of memory")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE / "engine.md")
+    add_results_option(parser)
     asked = parser.parse_args()
+    run = Run.begin("engine")
     renderer = Renderer(asked.device, compiles=False)
     sections: dict[str, list[Line]] = {}
     who = measured_by(renderer.device)
@@ -50,7 +53,8 @@ def main() -> int:
     if asked.compile:
         add("Compiled beside the drawing", compiling(asked.device))
     asked.out.write_text(page(sections, who, sys.argv[1:]))
-    return 1 if any(line.kept is False for lines in sections.values() for line in lines) else 0
+    run.write(asked.results, figures(sections))
+    return 1 if any(figure.kept is False for figure in figures(sections)) else 0
 
 
 def page(sections: dict[str, list[Line]], who: str, arguments: Sequence[str]) -> str:

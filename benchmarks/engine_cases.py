@@ -16,6 +16,7 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from measuring import Line, estimate, memory, random_lora, ratio, side_by_side, slope
 from numpy.typing import NDArray
+from result_file import Figure, at_least, at_most, holds, told
 
 from dgx_pixels.models.catalogue import embedded
 from dgx_pixels.models.contender import Contender
@@ -92,15 +93,24 @@ def overhead(renderer: Renderer, rounds: int) -> list[Line]:
         "thread": ("bare aside", "through the GPU thread, over a bare call on another thread"),
         "linger": ("bare aside", "the same, not asked to be alone: waits 10 ms for others"),
     }
+    promises = {
+        "drawn": "`Renderer.draw` over a bare call of diffusers on the same work",
+        "thread": "the GPU thread over a bare call of diffusers on another thread",
+    }
     lines = [
         Line("a bare call of diffusers", f"{estimate(times['bare'].wall).text(' ms', 1000, 0)}"),
-        Line("the same picture, byte for byte", "yes" if same else "no", same),
+        Line(
+            "the same picture, byte for byte",
+            "yes" if same else "no",
+            holds("engine", "diffusers' own picture, byte for byte", same),
+        ),
     ]
     for name, (other, what) in compared.items():
         wall, cores = ratio(times[name].wall, times[other].wall), ratio(times[name].cores, times[other].cores)
         found = f"{wall.text(digits=3)} of its time, {cores.text(digits=3)} of its core seconds"
         steadiest = wall if renderer.device.type == "cuda" else cores  # on a CPU others take the wall's time, too
-        lines.append(Line(what, found, steadiest.value <= 1.02 if name != "linger" else None))
+        promise = promises.get(name)
+        lines.append(Line(what, found, at_most("engine", promise, steadiest.value, 1.02, "times") if promise else None))
     return lines
 
 
@@ -125,7 +135,9 @@ def batching(renderer: Renderer, rounds: int) -> list[Line]:
         Line("8 in a row", estimate(row.wall).text(" s")),
         Line("8 at once", estimate(once.wall).text(" s")),
         Line(
-            "gain", f"{ratio(row.wall, once.wall).text(' times')}; in core seconds {ratio(row.cores, once.cores).text(' times')}"
+            "gain",
+            f"{ratio(row.wall, once.wall).text(' times')}; in core seconds {ratio(row.cores, once.cores).text(' times')}",
+            at_least("engine", "8 requests at once over 8 in a row: gain", ratio(row.wall, once.wall).value, 1, "times"),
         ),
     ]
 
@@ -179,10 +191,25 @@ def swapping(renderer: Renderer, folder: Path, rounds: int) -> list[Line]:
     }
     return [
         Line("first use, the file is read", f"{1000 * first:.0f} ms"),
-        *(Line(names[name], estimate(seconds).text(" ms", 1000, 1)) for name, seconds in taken.items()),
-        Line(f"base restored bit for bit after {5 * rounds} swaps", "yes" if restored else "no", restored),
-        Line("first render after a swap, swap included, over the next one", ratio(after, still).text(" times")),
+        *(
+            Line(names[name], estimate(seconds).text(" ms", 1000, 1), _swap(seconds) if name == "swap" else None)
+            for name, seconds in taken.items()
+        ),
+        Line(
+            f"base restored bit for bit after {5 * rounds} swaps",
+            "yes" if restored else "no",
+            holds("engine", "the base model restored bit for bit after any swaps", restored),
+        ),
+        Line(
+            "first render after a swap, swap included, over the next one",
+            ratio(after, still).text(" times"),
+            told("engine", "first render after a swap over the next one", ratio(after, still).value, "times"),
+        ),
     ]
+
+
+def _swap(seconds: Sequence[float]) -> Figure:
+    return at_most("engine", "a LoRA swapped for another (embedded model)", 1000 * estimate(seconds).value, 100, "ms")
 
 
 def _wait(renderer: Renderer) -> None:
@@ -199,7 +226,13 @@ def invariance(renderer: Renderer) -> list[Line]:
         alone = draw(renderer, mine)[0].pixels
         first, last = draw(renderer, mine, *others)[0].pixels, draw(renderer, *others, mine)[-1].pixels
         same = bool((alone == first).all() and (alone == last).all())
-        lines.append(Line(f"shape {shape}: alone, first and last of {shape}", "equal" if same else "differ", same))
+        lines.append(
+            Line(
+                f"shape {shape}: alone, first and last of {shape}",
+                "equal" if same else "differ",
+                holds("engine", f"the same bytes alone and in a batch of {shape}", same),
+            )
+        )
     return lines
 
 
@@ -235,8 +268,9 @@ def growth(renderer: Renderer, folder: Path, requests: int) -> list[Line]:
 def _grown(what: str, later: Sequence[float], all_: Sequence[float]) -> Line:
     found = slope(later)
     span = f"{all_[0] / 1e6:.0f} MB after the first, {later[0] / 1e6:.0f} MB halfway, {later[-1] / 1e6:.0f} MB at the end"
-    flat = found.value * len(later) < 0.02 * later[0]
-    return Line(what, f"{span}; growth over the second half {found.text(' kB a request', 1e-3, 1)}", flat)
+    grown = at_most("engine", f"{what} over {len(all_)} mixed requests: growth over the second half",
+                    100 * found.value * len(later) / later[0], 2, "%")  # fmt: skip
+    return Line(what, f"{span}; growth over the second half {found.text(' kB a request', 1e-3, 1)}", grown)
 
 
 def _mixed(chance: random.Random, lora_contender: Contender) -> RenderRequest:

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import torch
 from diffusers import StableDiffusionXLPipeline
-from full_size_page import Cell, Counted, Measured, page
+from full_size_page import Cell, Counted, Measured, figures, page
 from measuring import estimate, measured_by, random_lora, ratio, side_by_side, transformer_linears
 from random_sdxl import random_sdxl, renderer_of, stand_in
+from result_file import Run, add_results_option
 
 from dgx_pixels.models.contender import Contender
 from dgx_pixels.models.entries import Lora
@@ -58,7 +59,7 @@ def jobs(narrow: bool, few_steps: Lora) -> list[Job]:
 
 def main() -> None:
     """Count, measure where there is a device, write the page."""
-    asked = _arguments()
+    asked, run = _arguments(), Run.begin("full_size")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     who = measured_by(device)
     with tempfile.TemporaryDirectory() as folder:
@@ -67,6 +68,7 @@ def main() -> None:
         counted = count(asked.narrow, wanted)
         if device.type == "cpu" and not asked.narrow:
             _write(asked.out, page(counted, None, who))
+            run.write(asked.results, figures(None), "no CUDA device was at hand")
             return
         dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
         ours, plain = (random_sdxl(device, dtype, narrow=asked.narrow) for _ in range(2))
@@ -77,6 +79,8 @@ def main() -> None:
             for job in wanted:
                 found.cells.append(cell(renderer, plain, job, batch, asked.rounds, counted))
                 _write(asked.out, page(counted, found, who, narrow=asked.narrow))
+        if not asked.narrow:
+            run.write(asked.results, figures(found))
 
 
 def _arguments() -> argparse.Namespace:
@@ -88,6 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--backend", default="inductor", help="torch's compiler; 'eager' only traces, and shows that this runs")
     parser.add_argument("--out", default=str(HERE / "full_size.md"), help="a file, or - for the screen")
+    add_results_option(parser)
     return parser.parse_args()
 
 

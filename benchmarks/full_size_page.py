@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from measuring import Estimate, estimate
+from result_file import Figure, at_least, at_most, holds, unmeasured
 
 from dgx_pixels.models.profiles import Schedule
 from dgx_pixels.models.render import Graph
@@ -86,6 +87,31 @@ def page(counted: Sequence[Counted], found: Measured | None, who: str, *, narrow
         *([] if found is None or narrow else _predicted(counted, found)),
     ]  # fmt: skip
     return "\n".join(lines).rstrip() + "\n"
+
+
+def figures(found: Measured | None) -> list[Figure]:
+    """What was promised of the full size; without a device, or of a stand-in, nothing is known."""
+    cells = {(c.name, c.batch): c for c in found.cells} if found is not None else {}
+    said = []
+    for (name, batch), least in _TARGETS.items():
+        what = f"full-size SDXL at 1024 px on a GPU, {name}, batch {batch}, over plain diffusers"
+        cell = cells.get((name, batch))
+        said.append(
+            unmeasured("engine", what, f"at least {least:g}", "times")
+            if cell is None
+            else at_least("engine", what, cell.gain.value, least, "times")
+        )
+    name, batch, least = _SHARE
+    what = f"full-size SDXL on a GPU, {name}, batch {batch}: share of the matmul ceiling"
+    if (name, batch) not in cells or found is None:
+        said.append(unmeasured("engine", what, f"at least {100 * least:g}", "%"))
+    else:
+        said.append(at_least("engine", what, 100 * cells[name, batch].rate / found.ceiling, 100 * least, "%"))
+    swap, same = "full-size SDXL on a GPU: a LoRA swapped for another", "full-size SDXL on a GPU: the same bytes in any batch"
+    if found is None:
+        return [*said, unmeasured("engine", swap, f"at most {1000 * _SWAP_S:g}", "ms"), unmeasured("engine", same, "yes")]
+    swapped = at_most("engine", swap, 1000 * estimate(found.swaps).value, 1000 * _SWAP_S, "ms")
+    return [*said, swapped, holds("engine", same, all(c.same for c in found.cells))]
 
 
 def _counted(c: Counted) -> str:

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from result_file import Figure, Run, add_results_option, all_of, commit, told
+
 ROOT = Path(__file__).parent.parent
 HEAD = """# A server that is killed again and again
 
@@ -44,14 +46,31 @@ def main() -> int:
     words.add_argument("--seed", type=int, default=20261124)
     words.add_argument("--port", type=int, default=18765)
     words.add_argument("--out", type=Path, default=ROOT / "benchmarks/killed_servers.md")
+    add_results_option(words)
     given = words.parse_args()
+    run = Run.begin("killed_servers")
     with tempfile.TemporaryDirectory() as folder:
         storm = [sys.executable, str(ROOT / "tests/killed_server.py"), f"{folder}/storm", "--port", str(given.port)]
         command = [*storm, "--kills", str(given.kills), "--seed", str(given.seed)]
         done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
-    if done.returncode == 0:
-        given.out.write_text(page(json.loads(done.stdout), given.seed))
+    found = json.loads(done.stdout) if done.returncode == 0 else None
+    if found is not None:
+        given.out.write_text(page(found, given.seed))
+    run.write(given.results, figures(found, given.kills))
     return done.returncode
+
+
+def figures(found: dict[str, Any] | None, kills: int) -> list[Figure]:
+    """Whether all was whole after each kill; a storm that ended early found something that was not."""
+    promise = "servers killed, after which nothing finished is lost, torn or done twice"
+    if found is None:
+        return [Figure(part="library", promise=promise, value="ended early: see its output", target="all", kept=False)]
+    moments = ", ".join(f"{count} with {what}" for what, count in found["moments"].items())
+    return [
+        all_of("library", promise, found["kills"], kills),
+        told("library", "of these kills", moments),
+        told("library", "jobs in that storm", ", ".join(f"{count} {what}" for what, count in found["jobs"].items())),
+    ]
 
 
 def page(found: dict[str, Any], seed: int) -> str:
@@ -62,7 +81,7 @@ def page(found: dict[str, Any], seed: int) -> str:
     lines += [f"| {what} | {count} |" for what, count in found["jobs"].items()]
     lines += [f"| versions in the library | {found['versions']} |", ""]
     lines += [f"Jobs that failed say: *{error}*\n" for error in found["errors"]]
-    return "\n".join([*lines, f"Python {sys.version.split()[0]}, {datetime.now(UTC):%Y-%m-%d}."]) + "\n"
+    return "\n".join([*lines, f"Python {sys.version.split()[0]}, {datetime.now(UTC):%Y-%m-%d}, commit {commit()}."]) + "\n"
 
 
 if __name__ == "__main__":

@@ -24,19 +24,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
-from lora_page import Measured, Trained, page
+from lora_page import Measured, Trained, figures, page
 from lora_styles import ASKED, STYLES, Rgba, Style, sprites
 from measuring import measured_by
 from PIL import Image
+from result_file import Run, add_results_option
 
 from dgx_pixels.models.base_model import EMBEDDED
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.models.contender import Contender, parse_contender
-from dgx_pixels.models.lora_spec import Preset, make_spec, settings_for
 from dgx_pixels.models.profiles import schedule_for
 from dgx_pixels.models.render import Render, RenderRequest
 from dgx_pixels.models.renderer import Renderer
 from dgx_pixels.models.tiny_data import SIZE
+from dgx_pixels.models.training_spec import Preset, make_spec, settings_for
 from dgx_pixels.pixels.preview import contact_sheet
 from dgx_pixels.pixels.sprite import Sprite, make_sprite
 from dgx_pixels.tools.dataset import prepare_dataset
@@ -64,13 +65,14 @@ class Drawing:
 
 def main() -> None:
     """Measure, and write the page."""
-    asked = _arguments()
+    asked, run = _arguments(), Run.begin("lora")
     art = sprites(asked.tiles)
     with tempfile.TemporaryDirectory() as folder:
         homes = [Path(asked.work or folder) / style.name for style in STYLES]
         with ThreadPoolExecutor(len(STYLES)) as side_by_side:
             trained = list(side_by_side.map(lambda style, home: _trained(style, art, home, asked), STYLES, homes))
         found = [_measured(style, each, art, home) for style, each, home in zip(STYLES, trained, homes, strict=True)]
+    run.write(asked.results, figures(found))
     text = page(found, asked.preset, measured_by(torch.device("cpu")))
     if asked.out == "-":
         print(text)
@@ -86,6 +88,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, help="instead of the preset's")
     parser.add_argument("--work", help="a folder for what is trained, which is gone on with; a temporary one if left out")
     parser.add_argument("--out", default=str(HERE / "lora.md"), help="the page, - for none")
+    add_results_option(parser)
     return parser.parse_args()
 
 
@@ -129,7 +132,7 @@ def _train(home: Path, style: Style, prepared: Prepared, asked: argparse.Namespa
         name=style.name, trigger=style.trigger, device="cpu", licence_note="CC0-1.0",
     )  # fmt: skip
     (home / "spec.json").write_text(spec.model_dump_json())
-    command = [sys.executable, "-m", "dgx_pixels.models.lora_child", str(home / "spec.json")]
+    command = [sys.executable, "-m", "dgx_pixels.models.training_child", str(home / "spec.json")]
     with (home / "log.txt").open("wb") as log:
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=log)
     steps = (home / "run" / "metrics.jsonl").read_text().splitlines()

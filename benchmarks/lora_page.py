@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from lora_styles import ASKED, LEARNT, PER_KIND, Style
 from measuring import Estimate, estimate
+from result_file import Figure, at_least, holds, told
 
-from dgx_pixels.models.lora_spec import Settings
+from dgx_pixels.models.training_spec import Settings
 
 Shares = list[list[float]]
 """Of each measure, what each sprite shows."""
@@ -57,6 +58,26 @@ def page(found: Sequence[Measured], preset: str, by: str) -> str:
         *[line for each in found for line in _style(each)],
         f"{by}", "",
     ])  # fmt: skip
+
+
+def figures(found: Sequence[Measured]) -> list[Figure]:
+    """What was promised of each style."""
+    said = []
+    for each in found:
+        name = each.style.name
+        for i, (what, _, margin) in enumerate(each.style.measures):
+            base, half, whole = (each.plain[w][i] for w in (None, 0.5, 1.0))
+            rise = 100 * float(np.mean(whole) - np.mean(base))
+            promise = f"{name}: {what}: rise from base model to LoRA, weight 0.5 in between"
+            if margin is None:
+                said.append(told("training", promise, rise, "points"))
+                continue
+            between = bool(np.mean(base) < np.mean(half) < np.mean(whole))
+            figure = at_least("training", promise, rise, 100 * margin, "points")
+            said.append(figure.model_copy(update={"kept": bool(figure.kept) and between}))
+        said.append(holds("training", f"{name}: weight 0 gives the base model's bytes", each.same_at_zero))
+        said.append(told("training", f"{name}: {each.trained.settings.steps} steps on thirty sprites", each.trained.seconds, "s"))
+    return said
 
 
 def _style(found: Measured) -> list[str]:

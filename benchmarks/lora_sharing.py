@@ -31,10 +31,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import torch
 from fastmcp import Client
 from measuring import measured_by
+from result_file import Figure, Run, add_results_option, at_most, told
 from training_calls import at_step, call, sprites, until
 
 from dgx_pixels.server.connect import transport
-from dgx_pixels.server.find import running
+from dgx_pixels.server.find_server import running
 from dgx_pixels.server.settings import Settings
 
 _EVERY_S = 3.0
@@ -116,6 +117,18 @@ def rows(metrics: Path) -> int:
     return metrics.read_text().count("\n") if metrics.exists() else 0
 
 
+def figures(found: Found) -> list[Figure]:
+    """What was promised, and what training lost."""
+    step, alone, shared = (statistics.median(v) for v in (found.step_s, found.alone, found.shared))
+    kept = statistics.mean(found.steps_shared) / statistics.mean(found.steps_alone)
+    return [
+        at_most("training", "a sprite while it trains comes later than without, in training steps: median / worst",
+                [(shared - alone) / step, (max(found.shared) - alone) / step], 1, "steps"),
+        told("training", "seconds for a sprite: without a training / while it trains", [alone, shared], "s"),
+        told("training", f"training steps kept with a sprite every {_EVERY_S:g} s", 100 * kept, "%"),
+    ]  # fmt: skip
+
+
 def page(found: Found, rounds: int, seconds: float) -> str:
     """The results as Markdown."""
     step, alone, shared = (statistics.median(v) for v in (found.step_s, found.alone, found.shared))
@@ -159,11 +172,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=20, help="of each phase")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
+    add_results_option(parser)
     arguments = parser.parse_args()
+    run = Run.begin("lora_sharing")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes of many threads each would fight for the cores
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
         found = asyncio.run(measure(root / "home", sprites(root / "art", 24), arguments.rounds, arguments.seconds))
+    run.write(arguments.results, figures(found), f"{arguments.rounds} rounds of {arguments.seconds:g} s a phase")
     text = page(found, arguments.rounds, arguments.seconds)
     print(text)
     if arguments.write:

@@ -22,10 +22,11 @@ import numpy as np
 import torch
 from diffusers import StableDiffusionXLPipeline
 from lora_baseline import PlainScript
-from lora_speed_page import Cell, Counted, FullSize, page
+from lora_speed_page import Cell, Counted, FullSize, figures, page
 from measuring import Times, estimate, measured_by, ratio, side_by_side
 from PIL import Image
 from random_sdxl import random_sdxl, stand_in
+from result_file import Run, add_results_option
 from torch.utils.flop_counter import FlopCounterMode
 
 from dgx_pixels.models.catalogue import BaseModel, embedded
@@ -33,12 +34,12 @@ from dgx_pixels.models.embeddings import PromptCache
 from dgx_pixels.models.latent_preview import LatentPreview
 from dgx_pixels.models.load import load_pipeline
 from dgx_pixels.models.loaded import Loaded
-from dgx_pixels.models.lora_adapter import put_on
-from dgx_pixels.models.lora_cache import encode, text_of
-from dgx_pixels.models.lora_dataset import Dataset, read_dataset
-from dgx_pixels.models.lora_spec import TrainingSpec, make_spec, settings_for
-from dgx_pixels.models.lora_training import Training
 from dgx_pixels.models.speed import matmul_rate
+from dgx_pixels.models.training_adapter import put_on
+from dgx_pixels.models.training_cache import encode, text_of
+from dgx_pixels.models.training_dataset import Dataset, read_dataset
+from dgx_pixels.models.training_spec import TrainingSpec, make_spec, settings_for
+from dgx_pixels.models.training_steps import Training
 
 HERE = Path(__file__).parent
 _RANK, _TINY_RANK = 32, 16
@@ -49,7 +50,7 @@ _PICTURES = 64
 
 def main() -> None:
     """Measure, and write the page."""
-    asked = _arguments()
+    asked, run = _arguments(), Run.begin("lora_speed")
     cuda = torch.cuda.is_available()
     cpu = torch.device("cpu")
     with tempfile.TemporaryDirectory() as folder:
@@ -58,6 +59,7 @@ def main() -> None:
         full = None
         if cuda or asked.narrow:
             full = _full(Path(folder), torch.device("cuda") if cuda else cpu, asked.rounds, narrow=asked.narrow)
+    run.write(asked.results, figures(small, counted, full, narrow=asked.narrow))
     text = page(small, counted, full, measured_by(torch.device("cuda") if cuda else cpu), narrow=asked.narrow)
     if asked.out == "-":
         print(text)
@@ -72,6 +74,7 @@ def _arguments() -> argparse.Namespace:
         "--narrow", action="store_true", help="a stand-in of a few channels for the full size: shows that it runs"
     )
     parser.add_argument("--out", default=str(HERE / "lora_speed.md"), help="a file, or - for the screen")
+    add_results_option(parser)
     return parser.parse_args()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from full_size_page import GB10
 from measuring import Estimate
+from result_file import Figure, at_least, told, unmeasured
 
 _LEAST = 1.3
 _SHARE = 0.5
@@ -54,7 +55,7 @@ def page(small: Sequence[Cell], counted: Sequence[Counted], full: FullSize | Non
     """The report."""
     lines = [
         "# LoRA training against the public diffusers script", "",
-        "`.venv/bin/python benchmarks/lora_speed.py`: ours (`models/lora_training.py`: latents and words encoded once) and the",
+        "`.venv/bin/python benchmarks/lora_speed.py`: ours (`models/training_steps.py`: latents and words encoded once) and the",
         "inner loop of diffusers' `train_text_to_image_lora_sdxl.py` with its defaults (pictures, VAE and text encoders in each",
         "step), both with the same LoRA on the four projections of attention, taking turns step by step in one process.", "",
         who, "", "## tiny-sdxl on the CPU", "",
@@ -74,6 +75,22 @@ def page(small: Sequence[Cell], counted: Sequence[Counted], full: FullSize | Non
         *(_not_measured(counted) if full is None else _measured(full, counted, narrow=narrow)),
     ]  # fmt: skip
     return "\n".join(lines).rstrip() + "\n"
+
+
+def figures(small: Sequence[Cell], counted: Sequence[Counted], full: FullSize | None, *, narrow: bool) -> list[Figure]:
+    """What was promised; of the full size only what a device has shown."""
+    batches = " / ".join(str(c.batch) for c in small)
+    said = [
+        at_least("training", f"steps a second over the public diffusers script's, batch {batches}, embedded model",
+                 [c.gain.value for c in small], _LEAST, "times"),
+    ]  # fmt: skip
+    share = "full-size SDXL at 1024 px on a GPU: share of the matmul ceiling, batch 1 / 4"
+    whole = f"full-size SDXL: 50 images and {_STEPS} steps at 1024 px, batch 1 / 4"
+    if full is None or narrow:
+        return [*said, unmeasured("training", share, f"at least {100 * _SHARE:g}", "%"), unmeasured("training", whole)]
+    shares = [100 * _share(c, full, counted) for c in full.cells]
+    best = at_least("training", share, shares, 100 * _SHARE, "%").model_copy(update={"kept": max(shares) >= 100 * _SHARE})
+    return [*said, best, told("training", whole, [(full.cache_s + _STEPS * c.ours.value) / 60 for c in full.cells], "min")]
 
 
 def _floor(c: Counted) -> str:

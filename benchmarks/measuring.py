@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from result_file import Figure, commit
 from safetensors.torch import save_file
 
 from dgx_pixels.models.entries import Lora
 from dgx_pixels.models.speed import machine
 
-ROOT = Path(__file__).parent.parent
 _RESAMPLES = 2000
 _BLOCK = 10
 
@@ -101,11 +99,11 @@ def memory(device: torch.device) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a report: what, what was found, and whether a promise was kept (None: none was made)."""
+    """One line of a report: what, what was found, and the promise that was looked at, if it is one."""
 
     what: str
     found: str
-    kept: bool | None = None
+    figure: Figure | None = None
 
 
 def tables(sections: Mapping[str, Sequence[Line]]) -> list[str]:
@@ -114,18 +112,19 @@ def tables(sections: Mapping[str, Sequence[Line]]) -> list[str]:
     said: list[str] = []
     for title, lines in sections.items():
         said += [f"## {title}", "", "| | | |", "|---|---|---|"]
-        said += [f"| {line.what} | {line.found} | {kept[line.kept]} |" for line in lines] + [""]
+        said += [f"| {x.what} | {x.found} | {kept[None if x.figure is None else x.figure.kept]} |" for x in lines] + [""]
     return said
+
+
+def figures(sections: Mapping[str, Sequence[Line]]) -> list[Figure]:
+    """All promises of a report."""
+    return [line.figure for lines in sections.values() for line in lines if line.figure is not None]
 
 
 def measured_by(device: torch.device) -> str:
     """The line under a table: machine, versions, commit and day."""
-    made = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude", "*"], cwd=ROOT, check=False, capture_output=True, text=True
-    )
     what = ", ".join(f"{name} {value}" for name, value in machine(device).items())
-    commit = made.stdout.strip() or f"version {version('dgx-pixels')}"
-    return f"{what}. Commit {commit}, {datetime.now(UTC):%Y-%m-%d}."
+    return f"{what}. Commit {commit()}, {datetime.now(UTC):%Y-%m-%d}."
 
 
 def transformer_linears(unet: torch.nn.Module) -> dict[str, torch.nn.Linear]:

@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 from pixel_score import score
 from pixel_simulator import LEVELS, Picture, Spoiling, animation, jpeg, on_ground, scene, spoil, spoil_frames, subject, truth
 from pixel_tiles import Tiles
+from result_file import Figure, all_of, at_least, at_most, told
 
 from dgx_pixels.pixels.pixelize import pixelize, pixelize_frames
 
 UNEVEN = Spoiling(side=1024, uneven=0.08, blur=(1.5, 3.0), jitter=2, shade=2, grain=3, quality=(80, 90))
 
 
-def cases_table(tiles: Tiles, seeds: Sequence[int]) -> str:
-    """Run all cases; a markdown table."""
-    rows = [
+def cases(tiles: Tiles, seeds: Sequence[int]) -> list[Figure]:
+    """Run all cases."""
+    return [
         *_false_grounds(tiles, seeds),
         *_enlargements(tiles, seeds[0]),
         *_smooth_enlargements(tiles, seeds),
         *_left_alone(tiles, seeds),
         *_small_cells(tiles, seeds),
-        ("28 large uneven cells (8 % iid): size right", _uneven(tiles, seeds)),
+        at_least("pixels", "28 large uneven cells (8 % iid): size right", _uneven(tiles, seeds), 90, "%"),
         *_frames(tiles, seeds),
     ]
-    return "\n".join(["| case | result |", "|---|---|", *(f"| {name} | {result} |" for name, result in rows)])
 
 
 def opaque(rgb: Picture) -> Picture:
@@ -36,7 +36,7 @@ def opaque(rgb: Picture) -> Picture:
     return np.dstack([rgb, np.full(rgb.shape[:2], 255, dtype=np.uint8)])
 
 
-def _false_grounds(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
+def _false_grounds(tiles: Tiles, seeds: Sequence[int]) -> list[Figure]:
     """Count cut floors, those apart that are one flat colour by now: such a floor and a ground are the same picture."""
     cut, count = {True: 0, False: 0}, {True: 0, False: 0}
     for seed in seeds:
@@ -46,8 +46,8 @@ def _false_grounds(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
             cut[flat] += pixelize(opaque(spoil(whole, seed, how))).ground is not None
             count[flat] += 1
     return [
-        ("grounds cut from pictures that have none", f"{cut[False]} of {count[False]}"),
-        ("floors cut whose border is one flat colour in most of its cells", f"{cut[True]} of {count[True]}"),
+        at_most("pixels", "grounds cut from floors, which have none", 100 * cut[False] / max(count[False], 1), 2, "%"),
+        told("pixels", "floors cut whose border is one flat colour in most of its cells", f"{cut[True]} of {count[True]}"),
     ]
 
 
@@ -57,7 +57,7 @@ def _is_flat(rgba: Picture) -> bool:
     return bool(np.unique(border, axis=0, return_counts=True)[1].max() > len(border) / 2)
 
 
-def _enlargements(tiles: Tiles, seed: int) -> list[tuple[str, str]]:
+def _enlargements(tiles: Tiles, seed: int) -> list[Figure]:
     exact = size = close = worst = count = 0
     for factor in range(2, 41):
         true = subject(tiles, seed + factor) if factor > 10 else scene(tiles, seed + factor, 48, floor=False)
@@ -71,13 +71,15 @@ def _enlargements(tiles: Tiles, seed: int) -> list[tuple[str, str]]:
             close += int(away.max() <= 8)
             worst = max(worst, int(away.max())) if factor >= 4 else worst
     return [
-        ("exact enlargements, 2 to 40 times: every bit right", f"{exact} of {count}"),
-        ("the same after JPEG 95: size right", f"{size} of {count}"),
-        ("the same after JPEG 95: every colour within 8 of 255", f"{close} of {count}; worst from 4 px up: {worst}"),
+        all_of("pixels", "exact enlargements, 2 to 40 times: every bit right", exact, count),
+        all_of("pixels", "the same after JPEG 95: size right", size, count),
+        told(
+            "pixels", "the same after JPEG 95: every colour within 8 of 255", f"{close} of {count}; worst from 4 px up: {worst}"
+        ),
     ]
 
 
-def _smooth_enlargements(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
+def _smooth_enlargements(tiles: Tiles, seeds: Sequence[int]) -> list[Figure]:
     rows = []
     for name, kernel in (("bilinear", cv2.INTER_LINEAR), ("bicubic", cv2.INTER_CUBIC), ("Lanczos", cv2.INTER_LANCZOS4)):
         scores = []
@@ -88,11 +90,12 @@ def _smooth_enlargements(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, 
             picture = jpeg(np.asarray(large, dtype=np.uint8), (80, 85, 90, 95)[seed % 4])
             scores.append(score(true, pixelize(opaque(picture)).sprite.rgba))
         right, strict = sum(one.grid for one in scores), 100 * np.mean([one.strict for one in scores])
-        rows.append((f"{name}, 4 to 24 times, JPEG 80 to 95: size right; strict", f"{right} of {len(seeds)}; {strict:.1f} %"))
+        what = f"{name} enlargements, 4 to 24 times, JPEG 80 to 95: size right; strict"
+        rows.append(told("pixels", what, f"{right} of {len(seeds)}; {strict:.1f} %"))
     return rows
 
 
-def _left_alone(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
+def _left_alone(tiles: Tiles, seeds: Sequence[int]) -> list[Figure]:
     sure, unsure, kept, whole = [], [], 0, 0
     for seed in seeds:
         true = truth(tiles, seed)
@@ -106,9 +109,9 @@ def _left_alone(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
         unsure.append(small.confidence)
     wins = np.mean([[(a > b) + 0.5 * (a == b) for b in unsure] for a in sure])
     return [
-        ("pictures at their true size: every bit kept", f"{kept} of {len(seeds)}"),
-        ("smooth pictures and flat shapes: left at their size", f"{whole} of {2 * len(seeds)}"),
-        ("confidence: gridded against these (AUC)", f"{wins:.3f}"),
+        all_of("pixels", "pictures at their true size: every bit kept", kept, len(seeds)),
+        all_of("pixels", "smooth pictures and flat shapes: left at their size", whole, 2 * len(seeds)),
+        at_least("pixels", "confidence: gridded against these (AUC)", float(wins), 0.95),
     ]
 
 
@@ -134,7 +137,7 @@ def _shapes(seed: int) -> Picture:
     return np.asarray(cv2.resize(picture, (800, 800), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _small_cells(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
+def _small_cells(tiles: Tiles, seeds: Sequence[int]) -> list[Figure]:
     rows = []
     for cell in (3, 4, 5, 6):
         right = [
@@ -142,20 +145,20 @@ def _small_cells(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
             for seed in seeds[::3]
             for how in LEVELS.values()
         ]
-        rows.append((f"cells of {cell} px, all levels: size right", f"{100 * np.mean(right):.1f} %"))
+        rows.append(at_least("pixels", f"cells of {cell} px, all levels: size right", 100 * float(np.mean(right)), 90, "%"))
     return rows
 
 
-def _uneven(tiles: Tiles, seeds: Sequence[int]) -> str:
-    right = [_has_size(subject(tiles, seed, 28), seed, UNEVEN) for seed in seeds]
-    return f"{100 * np.mean(right):.1f} %"
+def _uneven(tiles: Tiles, seeds: Sequence[int]) -> float:
+    """Per cent."""
+    return 100 * float(np.mean([_has_size(subject(tiles, seed, 28), seed, UNEVEN) for seed in seeds]))
 
 
 def _has_size(true: Picture, seed: int, how: Spoiling) -> bool:
     return score(true, pixelize(opaque(spoil(true, seed, how))).sprite.rgba).grid
 
 
-def _frames(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
+def _frames(tiles: Tiles, seeds: Sequence[int]) -> list[Figure]:
     right = flickers = still = palettes = count = 0
     for seed in seeds[:10]:
         true = animation(tiles, seed, 6)
@@ -170,8 +173,9 @@ def _frames(tiles: Tiles, seeds: Sequence[int]) -> list[tuple[str, str]]:
         still += int(calm.sum())
         flickers += int((calm & ~_unchanging(np.stack([one.sprite.rgba for one in found]))).sum())
     return [
-        ("animations of 6 frames: size right, one palette", f"{right} and {palettes} of {count}"),
-        ("animations: still cells that flicker", f"{flickers} of {still}"),
+        all_of("pixels", "animations of 6 frames: size right", right, count),
+        all_of("pixels", "animations: one palette", palettes, count),
+        at_most("pixels", f"animations: cells that flicker, of {still} that stand still", flickers, 0),
     ]
 
 

@@ -15,17 +15,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from pixel_cases import cases_table
+from pixel_cases import cases
+from pixel_figures import NAIVE, growth_figures, level_figures
 from pixel_rivals import METHODS
 from pixel_score import Score, score
 from pixel_simulator import LEVELS, Picture, spoil, subject, truth
 from pixel_tiles import Tiles, load_tiles
+from result_file import Run, add_results_option
+from results import shown
 
-NAIVE = "naive, told the size"
 SIZES = (512, 1024, 2048, 4096)  # px
 
 
@@ -79,8 +82,32 @@ def answered(worker: Worker, picture: Picture, size: tuple[int, int], folder: Pa
     return np.array(Image.open(target).convert("RGBA")), seconds
 
 
-def levels_table(found: dict[str, Worker], tiles: Tiles, seeds: Sequence[int], folder: Path) -> str:
-    """Score all methods on all levels, interleaved; a markdown table."""
+@dataclass(frozen=True)
+class Levels:
+    """What each method made of each level's pictures."""
+
+    scores: dict[str, dict[str, list[Score]]]
+    times: dict[str, dict[str, list[float]]]
+    clears: set[str]
+    """Methods that cut out anything at all."""
+
+    def mean(self, name: str, figure: str) -> list[float]:
+        """A figure of the scores in per cent, level by level; where a picture has none, it does not count."""
+        each = ([getattr(one, figure) for one in of_level] for of_level in self.scores[name].values())
+        return [100 * float(np.mean([value for value in values if value is not None])) for values in each]
+
+    def palettes(self, name: str) -> list[float]:
+        """Colours over the truth's, level by level."""
+        return [float(np.median([one.palette for one in of_level])) for of_level in self.scores[name].values()]
+
+    def times_naive(self, name: str) -> list[float]:
+        """The time as a multiple of naive's, level by level."""
+        pairs = zip(self.times[name].values(), self.times[NAIVE].values(), strict=True)
+        return [float(np.median(ours or [np.nan]) / np.median(naive)) for ours, naive in pairs]
+
+
+def levels(found: dict[str, Worker], tiles: Tiles, seeds: Sequence[int], folder: Path) -> Levels:
+    """Score all methods on all levels, interleaved."""
     scores: dict[str, dict[str, list[Score]]] = {name: {level: [] for level in LEVELS} for name in found}
     times: dict[str, dict[str, list[float]]] = {name: {level: [] for level in LEVELS} for name in found}
     clears: set[str] = set()
@@ -96,20 +123,21 @@ def levels_table(found: dict[str, Worker], tiles: Tiles, seeds: Sequence[int], f
                         clears.add(name)
                 missed = np.zeros((1, 1, 4), dtype=np.uint8)
                 scores[name][level].append(score(true, missed if answer is None else answer))
+    return Levels(scores, times, clears)
+
+
+def levels_table(found: Levels) -> str:
+    """A markdown table."""
     lines = [
         "| method | grid found % | strict % | within 6 % | alpha IoU % | palette / truth | times naive |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, by_level in scores.items():
+    for name in found.scores:
         cells = [
-            by([100 * np.mean([one.grid for one in by_level[level]]) for level in LEVELS]),
-            by([100 * np.mean([one.strict for one in by_level[level]]) for level in LEVELS]),
-            by([100 * np.mean([one.near for one in by_level[level]]) for level in LEVELS]),
-            by([100 * np.mean([one.alpha for one in by_level[level] if one.alpha is not None]) for level in LEVELS])
-            if name in clears
-            else "-",
-            by([np.median([one.palette for one in by_level[level]]) for level in LEVELS], 2),
-            by([np.median(times[name][level] or [np.nan]) / np.median(times[NAIVE][level]) for level in LEVELS]),
+            *(by(found.mean(name, figure)) for figure in ("grid", "strict", "near")),
+            by(found.mean(name, "alpha")) if name in found.clears else "-",
+            by(found.palettes(name), 2),
+            by(found.times_naive(name)),
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -120,10 +148,9 @@ def by(values: Sequence[float | np.floating], digits: int = 1) -> str:
     return " / ".join(f"{value:.{digits}f}" for value in values)
 
 
-def growth_table(found: dict[str, Worker], tiles: Tiles, folder: Path) -> str:
-    """How time grows with a picture's size: seconds, and multiples of naive; the best of three."""
+def growth(found: dict[str, Worker], tiles: Tiles, folder: Path) -> dict[str, list[float]]:
+    """How time grows with a picture's size: seconds of each method at each size; the best of three."""
     fast = [name for name in found if name in (NAIVE, "dgx-pixels", "perfect-pixel", "ai2pixelart")]
-    lines = ["| method | " + " | ".join(f"{side} px" for side in SIZES) + " |", "|---|" + "---|" * len(SIZES)]
     seconds: dict[str, list[float]] = {name: [] for name in fast}
     for side in SIZES:
         how = LEVELS["level 2"].__class__(**{**LEVELS["level 2"].__dict__, "side": side})
@@ -132,7 +159,13 @@ def growth_table(found: dict[str, Worker], tiles: Tiles, folder: Path) -> str:
         for name in fast:
             runs = [answered(found[name], picture, true.shape[1::-1], folder)[1] for _ in range(3)]
             seconds[name].append(min(runs))
-    for name in fast:
+    return seconds
+
+
+def growth_table(seconds: dict[str, list[float]]) -> str:
+    """Seconds, and multiples of naive."""
+    lines = ["| method | " + " | ".join(f"{side} px" for side in SIZES) + " |", "|---|" + "---|" * len(SIZES)]
+    for name in seconds:
         cells = [f"{one:.2f} s ({one / base:.1f} x)" for one, base in zip(seconds[name], seconds[NAIVE], strict=True)]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -146,17 +179,25 @@ def main() -> None:
     parser.add_argument("--tiles", type=Path, help="an unpacked release of the Dungeon Crawl tiles, for all of them")
     parser.add_argument("--rivals", type=Path, help="folder of environments, one for each rival")
     parser.add_argument("--cases", action="store_true", help="add the cases beyond the three levels")
+    add_results_option(parser)
     asked = parser.parse_args()
+    run = Run.begin("pixelize")
     tiles, start = load_tiles(asked.tiles), time.perf_counter()
     found = workers(asked.rivals)
     seeds = range(asked.first, asked.first + asked.pictures)
     with tempfile.TemporaryDirectory() as folder:
-        print(levels_table(found, tiles, seeds, Path(folder)), flush=True)
-        print("\n" + growth_table(found, tiles, Path(folder)), flush=True)
+        by_level = levels(found, tiles, seeds, Path(folder))
+        print(levels_table(by_level), flush=True)
+        seconds = growth(found, tiles, Path(folder))
+        print("\n" + growth_table(seconds), flush=True)
     for worker in found.values():
         worker.end()
+    figures = [*level_figures(by_level), *growth_figures(seconds, SIZES)]
     if asked.cases:
-        print("\n" + cases_table(tiles, seeds), flush=True)
+        found_of_cases = cases(tiles, seeds)
+        print("\n".join(["", "| case | result |", "|---|---|", *(f"| {f.promise} | {shown(f)} |" for f in found_of_cases)]))
+        figures += found_of_cases
+    run.write(asked.results, figures, f"{asked.pictures} pictures a level, seeds from {asked.first}")
     print(f"\n{time.perf_counter() - start:.0f} s")
 
 

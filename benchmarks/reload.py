@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from games import free_port, missing, running
 from publishing import POTION, item
+from result_file import Figure, Run, add_results_option, at_most, told
 
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import Publisher, PublishItem
@@ -102,15 +103,34 @@ async def without_game(project: BevyProject, count: int) -> tuple[list[float], l
 
 def row(name: str, values: Sequence[float]) -> str:
     """A line of the table: median, 95th percentile and extremes in milliseconds."""
-    late = statistics.quantiles(values, n=20, method="inclusive")[-1]
-    return f"| {name} | {statistics.median(values):.0f} | {late:.0f} | {min(values):.0f} to {max(values):.0f} |"
+    return f"| {name} | {statistics.median(values):.0f} | {_late(values):.0f} | {min(values):.0f} to {max(values):.0f} |"
+
+
+def figures(parts: dict[str, list[float]]) -> list[Figure]:
+    """What was promised of our share."""
+
+    def both(name: str) -> list[float]:
+        return [statistics.median(parts[name]), _late(parts[name])]
+
+    return [
+        told("bevy", "from asking to publish until the reload is confirmed: median / 95th percentile", both("whole"), "ms"),
+        told("bevy", "of that Bevy's own, from rename to reload", both("Bevy: rename to reload"), "ms"),
+        at_most("bevy", "of that ours, before and after: median / 95th percentile", both("ours: before and after"), 60, "ms"),
+    ]
+
+
+def _late(values: Sequence[float]) -> float:
+    """The 95th percentile."""
+    return statistics.quantiles(values, n=20, method="inclusive")[-1]
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=60, help="how many publishes")
-    count = parser.parse_args().count
+    add_results_option(parser)
+    asked = parser.parse_args()
+    count, run = asked.count, Run.begin("reload")
     if (lack := missing("assets")) is not None:
         sys.exit(lack)
     with tempfile.TemporaryDirectory() as folder:
@@ -123,6 +143,7 @@ def main() -> None:
             made = asyncio.run(rounds(project, game.port, count))
         parts = shares(made, reloads(log))
         alone, looking = asyncio.run(without_game(project, count))
+    run.write(asked.results, figures(parts), f"{count} rounds")
     print("| ms | median | 95th percentile | extremes |\n|---|---|---|---|")
     for name, values in parts.items():
         print(row(name, values))

@@ -26,7 +26,8 @@ import torch
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.server.providers.proxy import ProxyClient
-from measuring import Line, estimate, measured_by, ratio, tables
+from measuring import Line, estimate, figures, measured_by, ratio, tables
+from result_file import Run, add_results_option, all_of, at_most, told
 from server_load import RUNNING, Load, project_in, unused_port
 
 HERE = Path(__file__).parent
@@ -62,11 +63,15 @@ async def overhead(ours: Client[Any], bare: Client[Any], pids: tuple[int, int], 
         Line("`list_assets`, 50 assets", estimate(our).text(" ms", 1000, 1)),
         Line("bare FastMCP, the same words", estimate(their).text(" ms", 1000, 1)),
         Line("ratio", ratio(our, their).text(" times")),
-        Line("our own: the difference", own.text(" ms", 1000, 1), own.value * 1000 < OVERHEAD_MS),
+        Line(
+            "our own: the difference",
+            own.text(" ms", 1000, 1),
+            at_most("library", "the server's own part of a cheap call", own.value * 1000, OVERHEAD_MS, "ms"),
+        ),
         Line(
             "core seconds in the server's process, a call",
             f"{each[0] * 1000:.1f} ms, and {each[1] * 1000:.1f} ms in the bare one's",
-            (each[0] - each[1]) * 1000 < OVERHEAD_MS,
+            at_most("library", "the same in core seconds of the two servers", (each[0] - each[1]) * 1000, OVERHEAD_MS, "ms"),
         ),
     ]
 
@@ -80,7 +85,8 @@ async def beyond_its_job(ours: Client[Any], http: httpx2.AsyncClient, rounds: in
         await asyncio.sleep(0.1)  # a job is counted beside its answer
         over.append(took - (await seconds_of_jobs(http) - before))
     own = estimate(over)
-    return Line("`generate_sprite`, beyond its job", own.text(" ms", 1000, 1), own.value * 1000 < OVERHEAD_MS)
+    figure = at_most("library", "`generate_sprite`, beyond its job", own.value * 1000, OVERHEAD_MS, "ms")
+    return Line("`generate_sprite`, beyond its job", own.text(" ms", 1000, 1), figure)
 
 
 async def seconds_of_jobs(http: httpx2.AsyncClient) -> float:
@@ -110,13 +116,17 @@ async def under_load(url: str, pid: int, ours: Client[Any], folder: Path, rounds
     grown = memory[-1] / memory[0]
     asked = load.answered + load.failed
     return [
-        Line(f"answered of {asked} requests", str(load.answered), load.failed == 0),
-        Line("one round of 500", estimate(seconds).text(" s", 1, 1)),
+        Line(f"answered of {asked} requests", str(load.answered),
+             all_of("library", "requests of ten clients answered", load.answered, asked)),
+        Line("one round of 500", estimate(seconds).text(" s", 1, 1),
+             told("library", "500 requests of ten clients", estimate(seconds).value, "s")),
         Line("`list_assets`, idle", estimate(idle).text(" ms", 1000, 1)),
         Line("`list_assets`, under load", estimate(busy).text(" ms", 1000, 1)),
-        Line("under load over idle", f"{times:.2f} times", times <= UNDER_LOAD),
-        Line("memory after each round", ", ".join(f"{size / 2**20:.0f}" for size in memory) + " MiB", grown <= GROWTH),
-    ]
+        Line("under load over idle", f"{times:.2f} times",
+             at_most("library", "`list_assets` under load over idle", times, UNDER_LOAD, "times")),
+        Line("memory after each round", ", ".join(f"{size / 2**20:.0f}" for size in memory) + " MiB",
+             at_most("library", "memory after the last round over the first", grown, GROWTH, "times")),
+    ]  # fmt: skip
 
 
 def cpu_seconds(pid: int) -> float:
@@ -182,13 +192,16 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="of 500 requests")
     parser.add_argument("--calls", type=int, default=200, help="in turn with the bare server's")
     parser.add_argument("--out", type=Path, default=HERE / "server.md")
+    add_results_option(parser)
     asked = parser.parse_args()
+    run = Run.begin("server")
     sections = asyncio.run(measure(asked.rounds, asked.calls))
     busy = f"{os.cpu_count()} cores, on which {os.getloadavg()[2]:.0f} processes ran or waited in the mean, ours and others'."
     text = page(sections, f"{measured_by(torch.device('cpu'))} {busy}")
     print(text)
     asked.out.write_text(text)
-    return 1 if any(line.kept is False for lines in sections.values() for line in lines) else 0
+    run.write(asked.results, figures(sections))
+    return 1 if any(figure.kept is False for figure in figures(sections)) else 0
 
 
 def page(sections: dict[str, list[Line]], who: str) -> str:

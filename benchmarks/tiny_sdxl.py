@@ -13,12 +13,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from result_file import Figure, Run, add_results_option, at_least, at_most, told
+from results import shown
 from tiny_kinds import KINDS, train_judge
 
 from dgx_pixels.models.catalogue import embedded
@@ -90,27 +91,19 @@ class Artist:
         return [make_sprite(r, SIZE, SIZE, ground=self.model.ground) for r in self.renders(prompts, seeds)]
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table."""
-
-    what: str
-    value: str
-    wanted: str
-
-
 def colour_figure(artist: Artist, out: Path) -> tuple[Figure, list[Sprite], list[str]]:
     """The share of sprites whose foreground shows the asked colour most."""
     asked = [(c, o, s) for o in OBJECTS for c in COLOURS for s in (1, 2)]
     sprites = artist.sprites([f"a {c} {o}" for c, o, _ in asked], [s for *_, s in asked])
-    shown = [COLOURS[int(colour_shares(s.rgba[..., :3], s.rgba[..., 3] > 0).argmax())] for s in sprites]
-    right = [a[0] == b for a, b in zip(asked, shown, strict=True)]
+    seen = [COLOURS[int(colour_shares(s.rgba[..., :3], s.rgba[..., 3] > 0).argmax())] for s in sprites]
+    right = [a[0] == b for a, b in zip(asked, seen, strict=True)]
     (out / "colours.png").write_bytes(contact_sheet(sprites[::2], columns=12, scale=2))
     per = {c: np.mean([r for r, a in zip(right, asked, strict=True) if a[0] == c]) for c in COLOURS}
     print("colour, each:", ", ".join(f"{c} {v:.0%}" for c, v in per.items()))
     per = {o: np.mean([r for r, a in zip(right, asked, strict=True) if a[1] == o]) for o in OBJECTS}
     print("colour, by object:", ", ".join(f"{o} {v:.0%}" for o, v in per.items()))
-    figure = Figure(f"asked colour is the one shown most, {len(asked)} sprites", f"{np.mean(right):.1%}", "85 %")
+    what = f"asked colour is the one shown most, {len(asked)} sprites"
+    figure = at_least("tiny_sdxl", what, 100 * float(np.mean(right)), 85, "%")
     return figure, sprites, [c for c, *_ in asked]
 
 
@@ -132,10 +125,12 @@ def object_figures(artist: Artist, tiles: list[Tile], out: Path) -> tuple[list[F
     print("words, taken for another:", ", ".join(f"{WORDS[i // 2][0]}: {b}" for i, b in enumerate(named) if b != wanted[i]))
     (out / "kinds.png").write_bytes(contact_sheet(sprites, columns=16, scale=2))
     return [
-        Figure(f"asked kind is seen by the judge, {len(KINDS)} kinds, {len(asked)} sprites", f"{np.mean(right):.1%}", "70 %"),
-        Figure(f"the same for synonyms, plurals, other order, unknown words, {len(worded)} sprites", f"{understood:.1%}", ""),
-        Figure(f"the judge itself, on {judge.held_out} held-out real tiles", f"{judge.accuracy:.1%}", ""),
-    ], sprites
+        at_least("tiny_sdxl", f"asked kind is seen by the judge, {len(KINDS)} kinds, {len(asked)} sprites",
+                 100 * float(np.mean(right)), 70, "%"),
+        told("tiny_sdxl", f"the same for synonyms, plurals, other order, unknown words, {len(worded)} sprites",
+             100 * understood, "%"),
+        told("tiny_sdxl", f"the judge itself, on {judge.held_out} held-out real tiles", 100 * judge.accuracy, "%"),
+    ], sprites  # fmt: skip
 
 
 def ground_left(sprite: Sprite, asked: str) -> bool:
@@ -156,7 +151,8 @@ def seam_figure(artist: Artist, out: Path) -> Figure:
     tiled = [Sprite(np.dstack([np.tile(r, (2, 2, 1)), np.full((64, 64), 255, np.uint8)]), ()) for r in renders[::4]]
     (out / "floors.png").write_bytes(contact_sheet(tiled, columns=6, scale=2))
     print("seam, each:", ", ".join(f"{m} {np.mean(ratios[4 * i : 4 * i + 4]):.2f}" for i, m in enumerate(MATERIALS)))
-    return Figure(f"seam of wrapped floors and walls, mean of {len(ratios)} (1 is none)", f"{np.mean(ratios):.3f}", "below 1.15")
+    what = f"seam of wrapped floors and walls, mean of {len(ratios)} (1 is none)"
+    return at_most("tiny_sdxl", what, float(np.mean(ratios)), 1.15)
 
 
 def seam_ratio(rgb: NDArray[np.uint8]) -> float:
@@ -186,11 +182,8 @@ def copies_figure(sprites: list[Sprite], tiles: list[Tile], out: Path) -> Figure
     (out / "nearest.png").write_bytes(contact_sheet(pairs, columns=8, scale=2))
     away = np.array([a for a, _ in nearest])
     print(f"nearest training picture, difference: median {np.median(away):.1f}, smallest {away.min():.1f} of 255")
-    return Figure(
-        f"nearly copies of a training picture (differing by less than {NEAR:g} of 255), {len(sprites)} sprites",
-        f"{(away < NEAR).mean():.1%}",
-        "to be told",
-    )
+    what = f"nearly copies of a training picture (differing by less than {NEAR:g} of 255), {len(sprites)} sprites"
+    return told("tiny_sdxl", what, 100 * float((away < NEAR).mean()), "%")
 
 
 def _shrunk(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -207,11 +200,11 @@ def speed_figures() -> list[Figure]:
     folder = embedded().folder
     weights = sum(f.stat().st_size for f in folder.rglob("*.safetensors")) / 1e6
     return [
-        Figure("seconds for one sprite, warm", f"{one:.2f}", "about 1"),
-        Figure("seconds a sprite in a batch of 8", f"{eight / 8:.2f}", ""),
-        Figure("seconds to import torch and diffusers, then to load the model", f"{imports:.1f}, {load:.1f}", ""),
-        Figure("peak memory of a process that draws 8", f"{peak:.0f} MB", ""),
-        Figure("weights", f"{weights:.1f} MB", "40 MB"),
+        at_most("tiny_sdxl", "one sprite, warm", one, 1, "s"),
+        told("tiny_sdxl", "a sprite in a batch of 8", eight / 8, "s"),
+        told("tiny_sdxl", "to import torch and diffusers, then to load the model", [imports, load], "s"),
+        told("tiny_sdxl", "peak memory of a process that draws 8", peak, "MB"),
+        at_most("tiny_sdxl", "weights", weights, 40, "MB"),
     ]
 
 
@@ -246,7 +239,7 @@ def unseen(artist: Artist, out: Path) -> None:
 
 def table(figures: list[Figure]) -> str:
     """The figures as a Markdown table."""
-    rows = [f"| {f.what} | {f.value} | {f.wanted} |" for f in figures]
+    rows = [f"| {f.promise} | {shown(f)} | {f.target} |" for f in figures]
     return "\n".join(["| measured | value | wanted |", "|---|---|---|", *rows])
 
 
@@ -255,7 +248,9 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--tiles", type=Path, required=True, help="the tile release: a folder or its zip")
     p.add_argument("--out", type=Path, default=HERE / "tiny_sdxl", help="where the pictures go")
+    add_results_option(p)
     a = p.parse_args()
+    run = Run.begin("tiny_sdxl")
     a.out.mkdir(exist_ok=True)
     artist = Artist()
     tiles = read_tiles(a.tiles)
@@ -265,9 +260,11 @@ def main() -> None:
     clean = 1 - np.mean([ground_left(s, c) for s, c in zip(things, [*colours, *[""] * len(sprites)], strict=True)])
     unseen(artist, a.out)
     figures = [
-        colour, *objects, Figure(f"ground cut out cleanly, {len(things)} sprites", f"{clean:.1%}", "98 %"),
+        colour, *objects,
+        at_least("tiny_sdxl", f"ground cut out cleanly, {len(things)} sprites", 100 * float(clean), 98, "%"),
         seam_figure(artist, a.out), copies_figure(sprites, tiles, a.out), *speed_figures(),
     ]  # fmt: skip
+    run.write(a.results, figures)
     print(table(figures))
     with Image.open(a.out / "kinds.png") as sheet:
         how = f"{artist.schedule.steps} steps, guidance {artist.schedule.guidance:g}"

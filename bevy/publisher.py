@@ -67,7 +67,7 @@ class Publisher:
             manifest_of(project)
             staging = staging_of(project)
             made = staging.make()
-            staging.stage(bytes(MIN_FREE_BYTES), PART).unlink(missing_ok=True)
+            staging.try_room(MIN_FREE_BYTES)
             if staging.journals():
                 self._recover(project, staging)
         except OSError as error:

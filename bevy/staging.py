@@ -63,6 +63,15 @@ class Staging:
         """Write a complete file, safe on disk, with its final mode; return its path. Raises OSError, leaving no file."""
         return write_complete(self.folder / f"{uuid.uuid4().hex}{suffix}", data)
 
+    def try_room(self, size: int) -> None:
+        """Find out whether a file of so many bytes could be written. Raises OSError, leaving no file."""
+        path = self.folder / f"{uuid.uuid4().hex}{PART}"
+        with path.open("xb") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)  # nothing is to last: no wait for the disk
+            finally:
+                path.unlink(missing_ok=True)
+
     def journals(self) -> list[bytes]:
         """Return the manifests that were about to be written: of a publish that runs now, or of one that was cut off."""
         found = []

@@ -27,7 +27,7 @@ async def draw(home: Path) -> list[Sprite]:
     sprites = []
     async with Client(build(Settings(home=home))[0]) as client:
         for prompt in asked["prompts"]:
-            arguments = {"prompt": prompt, "seed": asked["seed"], "publish": False}
+            arguments = {"prompt": prompt, "seed": asked["seed"], "publish": False, "wait_s": 600}
             answer: Any = (await client.call_tool("generate_sprite", arguments)).structured_content
             sprites.append(decode_png(Path(answer["result"]["assets"][0]["file"]).read_bytes()))
     return sprites

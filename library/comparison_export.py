@@ -8,7 +8,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dgx_pixels.library.comparison_report import recipes_of, told
+from dgx_pixels.library.comparison_blind import recipes_of, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

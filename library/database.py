@@ -211,7 +211,9 @@ class Connection(aiosqlite.Connection):
         super().__init__(partial(sqlite3.connect, file, isolation_level=None, timeout=60), iter_chunk_size=64)
         self._file = file
 
-    async def execute_fetchall(self, sql: str, parameters: Iterable[Any] | None = None) -> Iterable[sqlite3.Row]:
+    async def execute_fetchall(  # type: ignore[override]  # the base's can be entered, too; ours is only awaited
+        self, sql: str, parameters: Iterable[Any] | None = None
+    ) -> Iterable[sqlite3.Row]:
         """All rows of a query. Raises LibraryError."""
         try:
             return await super().execute_fetchall(sql, parameters)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dgx_pixels.models.lora_disk import write_whole
+from dgx_pixels.models.training_disk import write_whole
 from dgx_pixels.pixels.plain_file import read_plain
 
 UNKNOWN_LICENCE = "unknown: see its page"

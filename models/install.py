@@ -13,11 +13,11 @@ from filelock import FileLock, Timeout
 from dgx_pixels.models.base_model import PARTS
 from dgx_pixels.models.card import Card, note_of, read_card, write_card
 from dgx_pixels.models.catalogue import Catalogue
-from dgx_pixels.models.checkpoint_kind import file_kind
+from dgx_pixels.models.checkpoint_check import file_kind
 from dgx_pixels.models.header import Header, ModelError, read_header
 from dgx_pixels.models.hub_fetch import Remote, check_space, fetch, look_up, remote_header
 from dgx_pixels.models.hub_sets import SETS, HubModel, Kind
-from dgx_pixels.models.lora_kind import check_kind
+from dgx_pixels.models.lora_check import check_kind
 from dgx_pixels.models.scan import base_of_folder, check_vae, clean_id
 
 Say = Callable[[str], None]

@@ -9,9 +9,10 @@ from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor
 
-_PICTURES = 12
+_BLOCKS = (2, 4, 8)
 _SIDE = 64
-"""Pixels; so many pictures of this side, of blocks in random colours, are encoded to see where colours lie among the latents."""
+"""Pixels; a picture of this side for each number of blocks along it, in random colours, is encoded to see where colours lie
+among the latents. More pictures make the map no better, and every start waits for them."""
 
 
 class LatentPreview:
@@ -20,7 +21,7 @@ class LatentPreview:
     def __init__(self, vae: AutoencoderKL) -> None:
         """Fit the map: least squares over blocks of colour, large and small, as pictures of things have them."""
         noise = torch.Generator().manual_seed(0)
-        blocks = [torch.rand(1, 3, side, side, generator=noise) for side in (2, 4, 8) * (_PICTURES // 3)]
+        blocks = [torch.rand(1, 3, side, side, generator=noise) for side in _BLOCKS]
         pictures = torch.cat([F.interpolate(b, size=_SIDE, mode="nearest") for b in blocks]) * 2 - 1
         with torch.inference_mode():
             encoded = [vae.encode(p[None].to(vae.device, vae.dtype)).latent_dist.mode().float().cpu() for p in pictures]

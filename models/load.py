@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from transformers import CLIPTokenizer
 
 from dgx_pixels.models.base_model import PARTS, BaseModel, check_weights
-from dgx_pixels.models.checkpoint_kind import PREFIXES
+from dgx_pixels.models.checkpoint_check import PREFIXES
 from dgx_pixels.models.entries import Vae
 from dgx_pixels.models.header import ModelError, read_header
 from dgx_pixels.models.tiny_text import byte_tokens

@@ -21,8 +21,8 @@ from dgx_pixels.models.embeddings import PromptCache
 from dgx_pixels.models.latent_preview import LatentPreview
 from dgx_pixels.models.load import load_pipeline, load_vae
 from dgx_pixels.models.lora_file import LoraError, LoraLayer, read_lora
+from dgx_pixels.models.lora_merge import Merge
 from dgx_pixels.models.memory import cap, floor_bytes, free_bytes, give_back, in_words, kind
-from dgx_pixels.models.merge import Merge
 
 logger = logging.getLogger(__name__)
 

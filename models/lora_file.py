@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from dgx_pixels.models.header import Header, ModelError, read_header
-from dgx_pixels.models.lora_kind import LoraError, adapter_settings, check_kind, split_key
+from dgx_pixels.models.lora_check import LoraError, adapter_settings, check_kind, split_key
 from dgx_pixels.models.lora_names import Module, ModuleNames
 
 __all__ = ["LoraError", "LoraLayer", "read_lora"]

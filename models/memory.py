@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import torch
 
-_MEMINFO = Path("/proc/meminfo")
 _GIB = 1 << 30
 _FLOOR = {"unified": 16 * _GIB, "cpu": _GIB, "cuda": _GIB // 2}
 """Bytes that must stay free. On unified memory (DGX Spark) an over-allocation does not fail, it takes the whole machine down."""
@@ -34,18 +34,10 @@ def free_bytes(device: torch.device) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     else:
-        free = _mem_available()
+        free = psutil.virtual_memory().available
         if where == "unified":
             free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(free) - _FLOOR[where]
-
-
-def _mem_available() -> int:
-    try:
-        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
-    except OSError:  # not Linux: nothing to go by
-        return 1 << 62
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 1 << 62)
 
 
 def in_words(size: float) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from dgx_pixels.models.base_model import PARTS, SIZES, BaseModel, part_files
 from dgx_pixels.models.card import UNKNOWN_LICENCE, Card, read_card
-from dgx_pixels.models.checkpoint_kind import Kind, file_kind, folder_kind
+from dgx_pixels.models.checkpoint_check import Kind, file_kind, folder_kind
 from dgx_pixels.models.digest import Digests
 from dgx_pixels.models.entries import Lora, Vae
 from dgx_pixels.models.header import Header, ModelError, read_header
-from dgx_pixels.models.lora_kind import LoraHeader, describe
+from dgx_pixels.models.lora_check import LoraHeader, describe
 
 _MODEL_ENDS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 _VAE_NAMES = ("decoder.conv_in.weight", "first_stage_model.decoder.conv_in.weight")

@@ -5,7 +5,7 @@ from typing import Any
 
 from dgx_pixels.pixels.tile_layout import SHAPES, edges_of
 from dgx_pixels.pixels.tile_map import TileMap
-from dgx_pixels.pixels.tile_proof import fits
+from dgx_pixels.pixels.tile_seams import fits
 from dgx_pixels.pixels.tile_set import Tileset
 
 

@@ -21,7 +21,7 @@ from dgx_pixels.pixels.tile_layout import (
     blob_mask,
     edges_of,
 )
-from dgx_pixels.pixels.tile_proof import fits
+from dgx_pixels.pixels.tile_seams import fits
 
 EMPTY: Final = -1
 """No tile."""

@@ -12,7 +12,7 @@ from dgx_pixels.pixels.palette import Palette
 from dgx_pixels.pixels.tile_layout import Cells, Kind, Layout, Pair, edges_of, make_layout, missing
 from dgx_pixels.pixels.tile_mask import Transition, edge_shape
 from dgx_pixels.pixels.tile_paint import Material, atlas_of, make_materials, paint_tiles
-from dgx_pixels.pixels.tile_proof import Proof, prove
+from dgx_pixels.pixels.tile_seams import Proof, prove
 from dgx_pixels.pixels.tile_texture import Texture, calmest, difference, enlivened, fit_period, liveliness, seam, vary
 
 TOO_LIKE: Final = 0.045

@@ -8,9 +8,9 @@ from fastmcp.exceptions import ResourceError
 from fastmcp.resources import resource
 from fastmcp.server.dependencies import get_context
 
+from dgx_pixels.library.comparison_blind import recipes_of, told
 from dgx_pixels.library.comparison_pictures import picture
 from dgx_pixels.library.comparison_pictures import sheet as drawn_sheet
-from dgx_pixels.library.comparison_report import recipes_of, told
 from dgx_pixels.library.comparisons import Comparisons
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.library import Library

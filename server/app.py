@@ -23,19 +23,20 @@ from dgx_pixels.models.gpu import GpuThread
 from dgx_pixels.models.turn import Turn
 from dgx_pixels.models.watch import ModelsWatch
 from dgx_pixels.resources import assets, comparison_view, comparisons, models, palettes
-from dgx_pixels.server.asked import Asked
-from dgx_pixels.server.beside import beside
+from dgx_pixels.server.background import beside
 from dgx_pixels.server.edge import Edge
-from dgx_pixels.server.lost import Role, end
-from dgx_pixels.server.notifier import LISTEN
+from dgx_pixels.server.gpu_lost import Role, end
+from dgx_pixels.server.idempotency import Asked
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.subscriptions import LISTEN
 from dgx_pixels.server.wrong_types import WrongTypes
-from dgx_pixels.tools.asset_tools import list_assets, view_asset
+from dgx_pixels.tools.cancel_job import cancel_job
 from dgx_pixels.tools.compare_models import compare_models
 from dgx_pixels.tools.generate_sprite import generate_sprite
 from dgx_pixels.tools.generate_tileset import generate_tileset
-from dgx_pixels.tools.job_tools import cancel_job, get_job
+from dgx_pixels.tools.get_job import get_job
 from dgx_pixels.tools.jobs import JobRunner
+from dgx_pixels.tools.list_assets import list_assets
 from dgx_pixels.tools.list_models import list_models
 from dgx_pixels.tools.pixelize_image import pixelize_image
 from dgx_pixels.tools.promote_lora import promote_lora
@@ -44,6 +45,7 @@ from dgx_pixels.tools.record_vote import record_vote
 from dgx_pixels.tools.services import Services
 from dgx_pixels.tools.setup_project import setup_project
 from dgx_pixels.tools.train_lora import train_lora
+from dgx_pixels.tools.view_asset import view_asset
 
 if TYPE_CHECKING:
     from dgx_pixels.models.renderer import Renderer

@@ -8,7 +8,7 @@ from fastmcp.exceptions import ToolError
 
 from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.connect import transport
-from dgx_pixels.server.find import NoServerError, running
+from dgx_pixels.server.find_server import NoServerError, running
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.tool_calls import Caller, call_to_the_end
 from dgx_pixels.tools.answers import JobAnswer

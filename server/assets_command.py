@@ -18,8 +18,8 @@ from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.tool_calls import palette_of_file
 from dgx_pixels.tools.answers import AssetList
-from dgx_pixels.tools.collecting import needed_by_projects
-from dgx_pixels.tools.imported import import_sprites
+from dgx_pixels.tools.asset_collect import needed_by_projects
+from dgx_pixels.tools.asset_import import import_sprites
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject

@@ -16,10 +16,11 @@ from dgx_pixels.models.catalogue import Catalogue, ModelError
 from dgx_pixels.models.contender import for_profile, parse_contender
 from dgx_pixels.models.gpu import GpuLostError
 from dgx_pixels.models.profiles import Profile
-from dgx_pixels.server.find import NoServerError, is_running
+from dgx_pixels.server.find_server import NoServerError, is_running
 from dgx_pixels.server.prompt_file import read_prompts
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.sprite_request import RequestError, read_profile, read_size
+from dgx_pixels.tools.arguments import RequestError
+from dgx_pixels.tools.sprite_request import read_profile, read_size
 
 PROMPTS = (
     "a red potion", "an iron sword", "a wooden chest", "a green slime", "a knight in blue armour", "a golden key",

@@ -73,7 +73,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     from dgx_pixels.library.database import LibraryError
     from dgx_pixels.models.header import ModelError
     from dgx_pixels.pixels.palette import PaletteError
-    from dgx_pixels.server.find import NoServerError
+    from dgx_pixels.server.find_server import NoServerError
     from dgx_pixels.server.serve import ServeError
 
     return (ToolError, LibraryError, ModelError, PaletteError, NoServerError, ServeError, ValidationError, OSError)

@@ -10,12 +10,13 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
 from dgx_pixels.bevy.project import ProjectError, open_project
 from dgx_pixels.models.catalogue import Catalogue, ModelError, check_weights
 from dgx_pixels.server.app import default_project
-from dgx_pixels.server.find import NoServerError, is_running
+from dgx_pixels.server.find_server import NoServerError, is_running
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.server.status import memory_available
 
 _GIB = 2**30
 _LEAST_MEMORY = 4 * _GIB
@@ -83,9 +84,7 @@ def _torch(device: str) -> list[Finding]:
 
 
 def _memory() -> Finding:
-    available = memory_available()
-    if available is None:
-        return Finding("memory", True, "unknown on this system")
+    available = psutil.virtual_memory().available
     text = f"{available / _GIB:.0f} GiB available"
     if available < _LEAST_MEMORY:
         return Finding("memory", False, text, "Close other programs: tiny-sdxl needs about 2 GiB, with room to spare.")

@@ -16,11 +16,11 @@ from dgx_pixels.resources import guide, jobs, prompts, status
 from dgx_pixels.resources.completion import complete
 from dgx_pixels.resources.listed import Models
 from dgx_pixels.server.call_log import Bound, CallLog
+from dgx_pixels.server.changed_resources import events, in_loop
 from dgx_pixels.server.edited import watching
 from dgx_pixels.server.metrics import Metrics
-from dgx_pixels.server.notifier import Notifier
 from dgx_pixels.server.status import Status
-from dgx_pixels.server.told import events, in_loop
+from dgx_pixels.server.subscriptions import Notifier
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject

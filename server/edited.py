@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dgx_pixels.bevy.watch import ProjectsWatch
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.tools.imported import keep_edited
+from dgx_pixels.tools.asset_import import keep_edited
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject

@@ -26,10 +26,10 @@ from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.asking import ask
 from dgx_pixels.server.compare_command import in_our_words
 from dgx_pixels.server.connect import transport
-from dgx_pixels.server.find import running
+from dgx_pixels.server.find_server import running
 from dgx_pixels.server.logs import printable
 from dgx_pixels.tools.answers import JobAnswer
-from dgx_pixels.tools.resuming import RESUMES
+from dgx_pixels.tools.job_resume import RESUMES
 
 if TYPE_CHECKING:
     from dgx_pixels.library.job_list import JobSummary

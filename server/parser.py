@@ -6,7 +6,7 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
-from dgx_pixels.server import compare_command, jobs_options, promote_command, train_options
+from dgx_pixels.server import compare_command, jobs_options, promote_command, settings_options, train_options
 from dgx_pixels.server.library_options import assets_options, credits_options, replay_options
 
 _PALETTE = "a bundled palette's name, '#1a1c2c,#5d275d,...', a .hex, .gpl, .pal or PNG file, or 'project'"
@@ -80,30 +80,7 @@ def parser() -> argparse.ArgumentParser:
     for name, command in commands.choices.items():
         if name not in ("serve", "stdio"):
             command.add_argument("--json", action="store_true", help="print the answer as JSON")
-        command.add_argument("--home", type=Path, help="where library and models lie (DGX_PIXELS_HOME)")
-        command.add_argument(
-            "--project", type=Path, help="the Bevy project (DGX_PIXELS_PROJECT; else looked for from here upwards)"
-        )
-        command.add_argument("--hf-cache", type=Path, help="Hugging Face's cache, whose models are listed (DGX_PIXELS_HF_CACHE)")
-        command.add_argument("--host", help="address the server listens on (DGX_PIXELS_HOST)")
-        command.add_argument("--port", type=int, help="port of the server (DGX_PIXELS_PORT)")
-        command.add_argument(
-            "--idle-minutes", type=float, help="how long a server started by stdio stays unused (DGX_PIXELS_IDLE_MINUTES)"
-        )
-        command.add_argument(
-            "--hang-minutes",
-            type=float,
-            help="how long the GPU may make no step before the process ends (DGX_PIXELS_HANG_MINUTES)",
-        )
-        command.add_argument("--brp-port", type=int, help="where a running game answers (DGX_PIXELS_BRP_PORT, BRP_EXTRAS_PORT)")
-        command.add_argument(
-            "--reload-wait-s", type=float, help="how long to wait for a running game to show it (DGX_PIXELS_RELOAD_WAIT_S)"
-        )
-        command.add_argument("--device", help="auto, cpu, cuda or cuda:N (DGX_PIXELS_DEVICE)")
-        command.add_argument("--compile", help="auto, on or off: compile the UNet beside the drawing (DGX_PIXELS_COMPILE)")
-        command.add_argument(
-            "--read-roots", help="folders that tools may read pictures from, split by ':' (DGX_PIXELS_READ_ROOTS)"
-        )
+        settings_options.options(command)
     return words
 
 

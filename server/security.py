@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
 import json
 import logging
 import socket
@@ -12,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
+
+from dgx_pixels.server.auth import bears, is_loopback
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,16 +27,6 @@ _WHY = {
     413: f"The request is larger than {MOST_BYTES >> 20} MiB: send shorter words, and paths of pictures instead of pictures.",
     421: "This server does not go by the name in the header Host: call it by the address that it listens on.",
 }
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def names(host: str) -> list[str]:
@@ -66,10 +56,7 @@ class Guard:
             await self._pass(scope, receive, send)
 
     def _may_enter(self, authorization: str) -> bool:
-        if self._token is None:
-            return True
-        scheme, _, given = authorization.partition(" ")
-        return hmac.compare_digest(given.strip().encode(), self._token) and scheme.lower() == "bearer"
+        return self._token is None or bears(authorization, self._token)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = _Answer(send)

@@ -11,9 +11,10 @@ import uvicorn
 from filelock import FileLock, Timeout
 
 from dgx_pixels.server.app import Activity, build, try_library
+from dgx_pixels.server.auth import LEAST_TOKEN, is_loopback
 from dgx_pixels.server.logs import configure
-from dgx_pixels.server.security import Guard, is_loopback, names
-from dgx_pixels.server.settings import LEAST_TOKEN, Settings
+from dgx_pixels.server.security import Guard, names
+from dgx_pixels.server.settings import Settings
 
 if TYPE_CHECKING:
     import socket

@@ -12,8 +12,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Secre
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dgx_pixels.bevy.reload import DEFAULT_PORT, DEFAULT_WAIT_S
-
-LEAST_TOKEN = 16
+from dgx_pixels.server.auth import checked_token
 
 
 def _absolute(path: Path) -> Path:
@@ -24,12 +23,6 @@ def _device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
         raise ValueError("use auto, cpu, cuda or cuda:N")
     return text
-
-
-def _long_enough(token: SecretStr) -> SecretStr:
-    if not re.fullmatch(rf"[\x21-\x7e]{{{LEAST_TOKEN},}}", token.get_secret_value()):
-        raise ValueError(f"use {LEAST_TOKEN} characters or more, without spaces: `openssl rand -hex 32` makes one")
-    return token
 
 
 def _split(text: object) -> object:
@@ -47,39 +40,28 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 
 
 class Settings(BaseSettings):
-    """From `DGX_PIXELS_*` in the environment, else these defaults; the command line's options come before both."""
+    """From `DGX_PIXELS_*` in the environment, else these defaults; the command line's options come before both.
+
+    What each one means stands in `settings_options.WORDS`, which the command line shows without importing pydantic.
+    """
 
     model_config = SettingsConfigDict(env_prefix="DGX_PIXELS_", frozen=True, populate_by_name=True, hide_input_in_errors=True)
 
     home: AbsolutePath = Field(default_factory=lambda: platformdirs.user_data_path("dgx-pixels", appauthor=False))
-    """Where library, models and logs lie."""
     project: AbsolutePath | None = None
-    """The Bevy project; if not set, it is looked for from the working folder upwards."""
     hf_cache: AbsolutePath = Field(default_factory=lambda: _absolute(_hf_cache()))
-    """Hugging Face's cache: whole SDXL models, LoRAs and VAEs that lie there are listed."""
     host: Annotated[str, AfterValidator(lambda host: host.strip("[]"))] = "127.0.0.1"
-    """Where the server listens; anything but this machine's own addresses needs a token."""
     port: int = Field(default=8765, ge=1, le=65535)
-    token: Annotated[SecretStr, AfterValidator(_long_enough)] | None = None
-    """What a client must send as a bearer token, if set; only in the environment, since a command line is read by anybody."""
+    token: Annotated[SecretStr, AfterValidator(checked_token)] | None = None
     idle_minutes: float = Field(default=30, gt=0)
-    """A server that was started by `dgx-pixels stdio` ends when nobody has asked it for this long."""
     hang_minutes: float = Field(default=10, gt=0)
-    """A process whose GPU makes no step for this long, while it has work, says so and ends: nothing else can stop it."""
     device: Annotated[str, AfterValidator(_device)] = "auto"
-    """Where models run: "auto", "cpu", "cuda", "cuda:1"."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """Whether the UNet is compiled, beside the drawing; "auto" does so for CUDA, where it pays."""
-
     read_roots: Annotated[tuple[AbsolutePath, ...], NoDecode, BeforeValidator(_split)] = ()
-    """Folders that tools may read pictures from besides the project and the library; as text, split by ":" as PATH is."""
-
     brp_port: int = Field(
         default=DEFAULT_PORT, ge=1024, le=65535, validation_alias=AliasChoices("DGX_PIXELS_BRP_PORT", "BRP_EXTRAS_PORT")
     )
-    """Where a running game answers the Bevy Remote Protocol; BRP_EXTRAS_PORT is what sets it in the game, too."""
     reload_wait_s: float = Field(default=DEFAULT_WAIT_S, ge=0, le=30)
-    """How long a publish waits for the running game to show it; 0 asks no game."""
 
     @property
     def compiles(self) -> bool | None:

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from dgx_pixels.models.telemetry import allocated_bytes
 
 if TYPE_CHECKING:
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 
     from dgx_pixels.models.renderer import Renderer
     from dgx_pixels.models.telemetry import GpuTelemetry
-    from dgx_pixels.server.notifier import Notifier
     from dgx_pixels.server.settings import Settings
+    from dgx_pixels.server.subscriptions import Notifier
     from dgx_pixels.tools.services import Services
 
 NAME = "dgx-pixels"
@@ -47,7 +49,7 @@ class Status:
     async def of(self, services: Services, projects: Iterable[Path]) -> dict[str, Any]:
         """The status as JSON has it. Raises LibraryError."""
         home = self._settings.home
-        disk, memory = await asyncio.to_thread(lambda: (shutil.disk_usage(home).free, memory_available()))
+        disk = await asyncio.to_thread(lambda: shutil.disk_usage(home).free)
         renderer, gpu = self._renderer(), self._telemetry.latest
         jobs = services.library.jobs
         recent = await jobs.recent_states(_RECENT)
@@ -62,19 +64,10 @@ class Status:
             "jobs": await jobs.counts(),
             "recent_jobs": recent,
             "disk_free_bytes": disk,
-            "memory_available_bytes": memory,
+            "memory_available_bytes": psutil.virtual_memory().available,  # page cache included: Linux gives that back
             "game_port": self._settings.brp_port,
             "projects": sorted(map(str, projects)),
             "notices": {
                 "subscribed": len(self._notifier.subscribed), "told": self._notifier.told, "coalesced": self._notifier.coalesced,
             },
         }  # fmt: skip
-
-
-def memory_available(meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """Bytes that programs can have. On unified memory CUDA's own "free" leaves out the page cache, which Linux gives back."""
-    try:
-        lines = meminfo.read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)

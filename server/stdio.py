@@ -24,11 +24,11 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from dgx_pixels.server.app import INSTRUCTIONS, NAME, build, default_project, try_library
 from dgx_pixels.server.call_log import Bound
 from dgx_pixels.server.connect import transport
-from dgx_pixels.server.ear import Ear
-from dgx_pixels.server.find import NoServerError, ensure_running, running
-from dgx_pixels.server.notifier import Notifier, Wanted
+from dgx_pixels.server.find_server import NoServerError, ensure_running, running
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.stdguard import guarded
+from dgx_pixels.server.stdio_changes import Ear
+from dgx_pixels.server.subscriptions import Notifier, Wanted
 
 _MOST_SERVERS = 5
 """How many servers a request is sent to: one that begins a job which ends each server is told so by the fourth."""

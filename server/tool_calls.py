@@ -16,7 +16,7 @@ from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.palette_files import MOST_BYTES, SUFFIXES, parse_palette
 from dgx_pixels.server.own_files import read_own
 from dgx_pixels.tools.answers import BatchAnswer, JobAnswer
-from dgx_pixels.tools.next_step import seen_in_game
+from dgx_pixels.tools.answers_next import seen_in_game
 
 _WAIT_S = 600
 

@@ -14,7 +14,7 @@ from fastmcp import Client
 from fastmcp.exceptions import ToolError
 
 from dgx_pixels.server.asking import ask
-from dgx_pixels.server.find import running
+from dgx_pixels.server.find_server import running
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.tool_calls import call
 from dgx_pixels.tools.answers import JobAnswer

@@ -14,8 +14,8 @@ from fastmcp import Client
 from mcp_types import BlobResourceContents, TextResourceContents
 from narrow_sdxl import random_layers, write_lora
 
+from dgx_pixels.library.comparison_blind import told
 from dgx_pixels.library.comparison_records import NewCell, PlannedRound
-from dgx_pixels.library.comparison_report import told
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import embedded
 from dgx_pixels.models.lora_file import LoraLayer

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is there: workers of many threads each fight for the cores
+
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import time

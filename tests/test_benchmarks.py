@@ -24,7 +24,18 @@ def test_the_engines_benchmark_says_of_each_promise_whether_it_is_kept(tmp_path:
     """Its page has every section, and on any machine the bytes are equal and the base model comes back."""
     page = tmp_path / "engine.md"
 
-    command = [sys.executable, str(ROOT / "benchmarks/engine.py"), "--rounds", "2", "--requests", "20", "--out", str(page)]
+    command = [
+        sys.executable,
+        str(ROOT / "benchmarks/engine.py"),
+        "--rounds",
+        "2",
+        "--requests",
+        "20",
+        "--out",
+        str(page),
+        "--results",
+        "-",
+    ]
     subprocess.run(command, check=False, capture_output=True, cwd=ROOT)  # so few rounds may find a time too long
 
     said = page.read_text()
@@ -40,7 +51,18 @@ def test_the_servers_benchmark_says_of_each_promise_whether_it_is_kept(tmp_path:
     """Both sections are there; whatever the times, all requests of ten clients are answered."""
     page = tmp_path / "server.md"
 
-    command = [sys.executable, str(ROOT / "benchmarks/server.py"), "--rounds", "1", "--calls", "5", "--out", str(page)]
+    command = [
+        sys.executable,
+        str(ROOT / "benchmarks/server.py"),
+        "--rounds",
+        "1",
+        "--calls",
+        "5",
+        "--out",
+        str(page),
+        "--results",
+        "-",
+    ]
     subprocess.run(command, check=False, capture_output=True, cwd=ROOT)  # a busy machine may find a time too long
 
     said = page.read_text()
@@ -54,7 +76,7 @@ def test_the_servers_benchmark_says_of_each_promise_whether_it_is_kept(tmp_path:
 def test_the_full_size_benchmark_runs_from_end_to_end_on_a_stand_in() -> None:
     """Every layer of SDXL is there; pictures keep their bytes, and all cells of the table are filled."""
     few = ("--rounds", "1", "--batches", "1,2", "--jobs", "draft,draft-lcm")
-    page = run("full_size.py", "--narrow", "--no-compile", *few, "--out", "-")
+    page = run("full_size.py", "--narrow", "--no-compile", *few, "--out", "-", "--results", "-")
 
     last = page[page.rindex("# Full-size SDXL") :]
     rows = re.findall(r"^\| (draft|draft-lcm) \| (\d) \| eager \|.*$", last, re.MULTILINE)
@@ -69,7 +91,7 @@ def test_the_full_size_benchmark_runs_from_end_to_end_on_a_stand_in() -> None:
 def test_shapes_of_the_stand_in_are_compiled() -> None:
     """What is measured ran compiled, in one graph for guided steps and one for the others, and keeps its bytes."""
     few = ("--rounds", "1", "--batches", "1", "--jobs", "draft")
-    page = run("full_size.py", "--narrow", "--backend", "eager", *few, "--out", "-")
+    page = run("full_size.py", "--narrow", "--backend", "eager", *few, "--out", "-", "--results", "-")
 
     assert re.search(r"^\| draft \| 1 \| compiled \|.*\| equal \|", page, re.MULTILINE)
     assert "Graphs compiled\nin all: 2." in page
@@ -79,7 +101,7 @@ def test_shapes_of_the_stand_in_are_compiled() -> None:
 @pytest.mark.timeout(900)
 def test_the_training_benchmark_runs_from_end_to_end_on_a_stand_in() -> None:
     """Both trainings, on the embedded model and on SDXL's topology, fill every cell, and a step's work is counted."""
-    page = run("lora_speed.py", "--narrow", "--rounds", "2", "--out", "-")
+    page = run("lora_speed.py", "--narrow", "--rounds", "2", "--out", "-", "--results", "-")
 
     assert re.findall(r"^\| (\d+) \| \d+ ms", page, re.MULTILINE) == ["4", "8", "16"]
     assert re.findall(r"^\| (\d) \| kept \| \d", page, re.MULTILINE) == ["1", "4"]

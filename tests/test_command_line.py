@@ -13,7 +13,6 @@ from processes import DGX_PIXELS, options
 
 from dgx_pixels.server.cli import main
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.server.status import memory_available
 from dgx_pixels.tools.answers import JobAnswer
 
 
@@ -128,12 +127,3 @@ def test_doctor_names_what_is_broken_and_the_remedy(settings: Settings, game: Pa
     assert {"model", "project"} == set(broken)
     assert "half/unet" in broken["model"]
     assert "mkdir" in broken["project"]
-
-
-def test_memory_is_what_linux_says_is_available(tmp_path: Path) -> None:
-    """On unified memory only MemAvailable tells the truth: the page cache is given back."""
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal:       127000000 kB\nMemFree:          1000 kB\nMemAvailable:   2048 kB\n")
-
-    assert memory_available(meminfo) == 2048 * 1024
-    assert memory_available(tmp_path / "none") is None

@@ -11,8 +11,8 @@ from conftest import text_of
 from fastmcp import Client, FastMCP
 from filelock import FileLock
 
+from dgx_pixels.library.comparison_blind import told
 from dgx_pixels.library.comparison_records import PlannedRound
-from dgx_pixels.library.comparison_report import told
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobStatus

@@ -13,7 +13,7 @@ from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
 from processes import options
 from promoting import refusal
-from test_unfinished import NotingRenderer
+from test_job_restart import NotingRenderer
 
 from dgx_pixels.models.catalogue import ModelError, embedded
 from dgx_pixels.models.gpu import Tell

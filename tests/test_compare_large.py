@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from comparing import check_cells, compare, vote, write_loras
 from fastmcp import Client, FastMCP
-from test_unfinished import LEFT, NotingRenderer, change
+from test_job_restart import LEFT, NotingRenderer, change
 
 from dgx_pixels.server import app
 from dgx_pixels.server.settings import Settings

@@ -9,15 +9,15 @@ import pytest
 from comparing import TWO, blob, check_cells, compare, vote, write_loras
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
-from test_unfinished import LEFT, NotingRenderer, change
+from test_job_restart import LEFT, NotingRenderer, change
 
 from dgx_pixels.models.catalogue import Catalogue, embedded
 from dgx_pixels.models.contender import Contender
 from dgx_pixels.server import app
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.tools.arguments import read_category
 from dgx_pixels.tools.comparison_request import asked_contenders, is_base
 from dgx_pixels.tools.prompt_sets import MOST_PROMPTS, prompt_sets
-from dgx_pixels.tools.sprite_request import read_category
 
 
 @pytest.fixture(autouse=True)

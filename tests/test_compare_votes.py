@@ -10,8 +10,8 @@ from comparing import WEIGHTS, cell, keep_comparison, label_of, vote
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import ToolError
 
+from dgx_pixels.library.comparison_blind import told
 from dgx_pixels.library.comparison_records import PlannedRound
-from dgx_pixels.library.comparison_report import told
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.ranking import Tally

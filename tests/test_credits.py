@@ -21,7 +21,7 @@ from dgx_pixels.pixels.edit import sprite_of
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.credits import credits_of
-from dgx_pixels.tools.finished import Origin, keep, publish
+from dgx_pixels.tools.job_finished import Origin, keep, publish
 from dgx_pixels.tools.services import Services
 from dgx_pixels.tools.sources import Source
 

@@ -15,11 +15,11 @@ from PIL import Image
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.library.comparison_records import NewCell, PlannedRound
 from dgx_pixels.library.records import NewVersion
-from dgx_pixels.models.lora_dataset import read_dataset, read_picture
+from dgx_pixels.models.training_dataset import read_dataset, read_picture
 from dgx_pixels.pixels.sprite import make_sprite
+from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.dataset import prepare_dataset
 from dgx_pixels.tools.dataset_request import DatasetRequest
-from dgx_pixels.tools.sprite_request import RequestError
 
 
 def test_the_training_reads_what_was_prepared(tmp_path: Path) -> None:

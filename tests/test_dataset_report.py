@@ -12,9 +12,9 @@ from pictures import png_saying
 from PIL import Image, ImageFilter
 
 from dgx_pixels.bevy.project import BevyProject
+from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.dataset_request import DatasetReport
-from dgx_pixels.tools.reading import ReadError
-from dgx_pixels.tools.sprite_request import RequestError
+from dgx_pixels.tools.read_roots import ReadError
 
 
 def why(report: DatasetReport) -> dict[str, str]:

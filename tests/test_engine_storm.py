@@ -196,7 +196,7 @@ class Storm:
 
 
 async def test_in_a_storm_every_good_request_is_right_and_every_bad_one_told(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     """50 cancels, 20 times out of memory, 10 corrupt LoRAs: pixels as drawn alone, clear errors, no thread left, memory flat."""
     print(f"the storm's seed is {SEED}")
@@ -227,7 +227,8 @@ async def test_in_a_storm_every_good_request_is_right_and_every_bad_one_told(
         if not np.array_equal(redrawn(again, models, recipe), decode_png(data).rgba):
             wrong.append(recipe)
 
-    print(storm.told, f"{len(storm.files)} sprites", held)
+    told = ", ".join(f"{count} {what}" for what, count in storm.told.items())
+    record_property("found", f"{told}; {len(wrong)} of {len(storm.files)} sprites wrong; {held[0]}, then {held[1]} bytes held")
     assert listed.structured_content is not None
     assert wrong == []
     assert storm.told["good"] >= ROUNDS * GOOD

@@ -6,8 +6,6 @@ import base64
 import hashlib
 import io
 import json
-import re
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,6 @@ from dgx_pixels.bevy.manifest import parse_manifest
 from dgx_pixels.pixels.palette import read_palette
 from dgx_pixels.pixels.png_text import recipe_in
 from dgx_pixels.server.cli import main
-from dgx_pixels.server.parser import parser
 from dgx_pixels.server.settings import Settings
 
 QUICK: dict[str, Any] = {"terrains": ["water", "sand"], "seed": 3, "variants": 1, "name": "shore"}
@@ -180,14 +177,6 @@ async def test_get_job_shows_the_map_again(server: FastMCP[Any]) -> None:
     assert ended.structured_content is not None
     assert ended.structured_content["result"]["tileset"]["kind"] == "wang16"
     assert [block for block in ended.content if isinstance(block, ImageContent)]
-
-
-def test_the_commands_of_the_docs_exist() -> None:
-    """What docs/tilesets.md says can be typed."""
-    page = (Path(__file__).parent.parent / "docs/tilesets.md").read_text()
-    lines = re.findall(r"^dgx-pixels (.*)$", page, re.MULTILINE)
-
-    assert {parser().parse_args(shlex.split(line)).command for line in lines} == {"tileset"}
 
 
 def test_the_command_line_makes_the_same_set(settings: Settings, game: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from publishing import png
 from test_library import NEW
 
+from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.job_list import recent_jobs
-from dgx_pixels.library.library import Library, LibraryError
+from dgx_pixels.library.library import Library
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.palette_files import parse_palette
 from dgx_pixels.pixels.png_text import PngError, recipe_in, with_recipe, without_text
@@ -44,7 +45,7 @@ async def test_a_picture_that_was_replaced_is_not_given_out(library: Library, tm
 @pytest.mark.parametrize("evil", ["../../evil", "/evil", "..", ""])
 async def test_ids_of_a_strangers_database_lead_nowhere(library: Library, tmp_path: Path, evil: str) -> None:
     """Ids and owners with paths in them are refused where they would name files: nothing is written or deleted outside."""
-    home = library.changes and tmp_path / "home"
+    home = tmp_path / "home"
     await library.add(NEW)
     await library.add(replace(NEW, png=png(9, 9)))
     await library.jobs.create("0" * 12, "sprite", "", "[]")

@@ -99,8 +99,8 @@ def test_the_embedded_model_is_small() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_wheel_draws_outside_the_repository(tmp_path: Path, game: Path) -> None:
-    """Installed from its wheel into an empty environment, with only its dependencies beside it, the main job is done."""
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT], check=True, cwd=tmp_path)
+    """Its wheel is built from its sdist; in an empty environment, with only its dependencies beside it, the main job is done."""
+    subprocess.run([sys.executable, "-m", "build", "-o", tmp_path, ROOT], check=True, cwd=tmp_path, stdout=subprocess.DEVNULL)
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv/bin/python"
     wheel = next(tmp_path.glob("*.whl"))

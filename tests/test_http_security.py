@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 
 from dgx_pixels.server.app import build
 from dgx_pixels.server.connect import transport
-from dgx_pixels.server.find import NoServerError, running
+from dgx_pixels.server.find_server import NoServerError, running
 from dgx_pixels.server.security import MOST_BYTES
 from dgx_pixels.server.serve import ServeError, guarded_app, serve
 from dgx_pixels.server.settings import Settings

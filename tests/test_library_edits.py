@@ -21,8 +21,8 @@ from dgx_pixels.pixels.checks import Check
 from dgx_pixels.pixels.edit import sprite_of
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.finished import Finished, Origin, keep, publish
-from dgx_pixels.tools.imported import keep_edited, keep_replaced
+from dgx_pixels.tools.asset_import import keep_edited, keep_replaced
+from dgx_pixels.tools.job_finished import Finished, Origin, keep, publish
 from dgx_pixels.tools.services import Services
 
 PATH = "sprites/item_gem.png"

@@ -19,8 +19,8 @@ from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.search import Wanted
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.finished import publish
-from dgx_pixels.tools.imported import import_sprites, keep_edited
+from dgx_pixels.tools.asset_import import import_sprites, keep_edited
+from dgx_pixels.tools.job_finished import publish
 from dgx_pixels.tools.services import Services
 
 

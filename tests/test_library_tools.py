@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from test_resources import read
 from dgx_pixels.bevy.project import open_project
 from dgx_pixels.server.app import build
 from dgx_pixels.server.cli import main
-from dgx_pixels.server.parser import parser
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.services import Services
 
@@ -133,11 +131,3 @@ def test_the_command_line_imports_tags_and_finds(settings: Settings, game: Path,
     assert "no asset 'nope'" in run(capsys, settings, game, "assets", "tag", "nope", "x")
     assert "needs an asset's id" in run(capsys, settings, game, "assets", "tag")
     assert "not inside" in run(capsys, settings, game, "assets", "import", "../..")
-
-
-def test_the_page_about_the_library_is_true() -> None:
-    """Its commands exist with these options."""
-    page = (Path(__file__).parent.parent / "docs/library.md").read_text()
-    lines = page.split("```bash\n")[1].split("```")[0].splitlines()
-    words = [shlex.split(line, comments=True)[1:] for line in lines]
-    assert {parser().parse_args(line).command for line in words} == {"assets", "replay", "credits"}

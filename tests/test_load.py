@@ -18,7 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from dgx_pixels.models.base_model import embedded
 from dgx_pixels.models.catalogue import BaseModel, Catalogue, ModelError
-from dgx_pixels.models.checkpoint_kind import PREFIXES
+from dgx_pixels.models.checkpoint_check import PREFIXES
 from dgx_pixels.models.load import SDXL_CONFIG, _tokenizers, load_pipeline, load_vae
 from dgx_pixels.models.single_file import single_file_state
 

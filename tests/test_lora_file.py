@@ -18,8 +18,8 @@ from torch import Tensor
 
 from dgx_pixels.models.base_model import embedded
 from dgx_pixels.models.header import read_header
+from dgx_pixels.models.lora_check import describe
 from dgx_pixels.models.lora_file import LoraError, LoraLayer, read_lora
-from dgx_pixels.models.lora_kind import describe
 
 LAYER = "lora_unet_mid_block_attentions_0_proj_in"
 

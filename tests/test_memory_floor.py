@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from rendering import another, draw, pictures, request
@@ -31,13 +33,11 @@ def other(tmp_path: Path) -> BaseModel:
 
 
 @pytest.fixture
-def available(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[float], None]:
+def available(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Says how many GB the system has available, where the kernel would."""
-    file = tmp_path / "meminfo"
-    monkeypatch.setattr(memory, "_MEMINFO", file)
 
     def say(gigabytes: float) -> None:
-        file.write_text(f"MemTotal:       127600000 kB\nMemFree:   17 kB\nMemAvailable:   {round(gigabytes * 1e6)} kB\n")
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=round(gigabytes * 1.024e9)))
 
     say(100)
     return say

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -90,10 +91,10 @@ def test_every_kind_of_file_gets_an_answer(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_thousand_files_get_an_answer(tmp_path: Path) -> None:
+def test_a_thousand_files_get_an_answer(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     """So do a thousand, three of 8192x8192 among them, with less than 2 GB at any time."""
     counts, memory = survives(tmp_path, 1000, large=True)
-    print(f"{counts}, at most {memory / 1e6:.0f} MB")
+    record_property("found", f"{counts['made']} made, {counts['refused']} refused, at most {memory / 1e6:.0f} MB")
 
     assert sum(counts.values()) == 1000
     assert memory < _TWO_GB

@@ -14,7 +14,7 @@ from PIL import Image
 from dgx_pixels.pixels.checks import Check, check_sprite
 from dgx_pixels.pixels.palette import Palette, read_palette
 from dgx_pixels.pixels.png_text import recipe_in
-from dgx_pixels.pixels.preview import contact_sheet, preview_png
+from dgx_pixels.pixels.preview import contact_sheet, on_checkerboard, preview_png
 from dgx_pixels.pixels.sprite import Sprite, decode_png, encode_png, make_sprite
 
 KEY = (255, 0, 255)
@@ -138,6 +138,15 @@ def test_preview_is_an_integer_enlargement_on_a_checkerboard() -> None:
     assert seen.shape == (496, 496, 3)
     assert (seen[15 + 31 * 4 : 31 * 12 : 31, 15 + 31 * 4 : 31 * 12 : 31] == sprite.rgba[4:12, 4:12, :3]).all()
     assert set(np.unique(seen[:100, :100]).tolist()) == {153, 204}
+
+
+@pytest.mark.parametrize("colours", [1, 254, 255])
+def test_a_preview_with_a_palette_shows_the_same(colours: int) -> None:
+    """Few colours are written with a palette, more without: what is seen is the sprite over the same checkerboard."""
+    rgba = np.zeros((24, 24, 4), dtype=np.uint8)
+    rgba.reshape(-1, 4)[7 : 7 + colours] = [(i, 255 - i, 7, 255) for i in range(colours)]
+    seen = opened(preview_png(Sprite(rgba, ()), 72))
+    assert (seen == on_checkerboard(rgba, 3)).all()
 
 
 @pytest.mark.parametrize("side", [512, 100])

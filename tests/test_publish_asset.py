@@ -26,7 +26,7 @@ from dgx_pixels.pixels.sprite import Sprite
 from dgx_pixels.server.app import build
 from dgx_pixels.server.cli import main
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.finished import Origin, keep, publish
+from dgx_pixels.tools.job_finished import Origin, keep, publish
 from dgx_pixels.tools.services import Services
 
 PATH = "sprites/item_red_potion.png"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -47,11 +48,12 @@ def test_impossible_counts_are_refused() -> None:
         wilson(3, 2)
 
 
-def test_the_interval_covers_the_truth() -> None:
+def test_the_interval_covers_the_truth(record_property: Callable[[str, object], None]) -> None:
     """A judge who prefers A with 70 %, 500 times: about 95 % of the intervals hold 0.7, for few votes and for many."""
     for votes in (12, 40, 100):
         tallies = [count(simulated({"a": 0.7, "b": 0.3}, votes, seed), "a", "b") for seed in range(500)]
         covered = sum(judge(t).low <= 0.7 <= judge(t).high for t in tallies) / len(tallies)
+        record_property("found", f"{covered:.1%} with {votes} votes")
         assert 0.92 <= covered <= 0.98, (votes, covered)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -258,7 +259,9 @@ def test_the_command_says_whether_it_is_the_same(
 
 @pytest.mark.stress
 @pytest.mark.timeout(1800)
-async def test_fifty_assets_of_every_kind_are_replayed_byte_for_byte(settings: Settings, game: Path) -> None:
+async def test_fifty_assets_of_every_kind_are_replayed_byte_for_byte(
+    settings: Settings, game: Path, record_property: Callable[[str, object], None]
+) -> None:
     """By a server that was started anew, in any order."""
     rng = np.random.default_rng(1)
     made: list[dict[str, Any]] = []
@@ -284,3 +287,4 @@ async def test_fifty_assets_of_every_kind_are_replayed_byte_for_byte(settings: S
         for place in rng.permutation(len(made)):
             found = await replayed(client, f"{made[place]['id']}@{made[place]['version']}")
             assert found["replay"]["identical"], (made[place]["path"], found["replay"])
+    record_property("found", f"{len(made)} of {len(made)} assets")

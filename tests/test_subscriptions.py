@@ -23,8 +23,8 @@ from pictures import blocks, file_of
 from processes import health, stdio
 from test_resources import read
 
-from dgx_pixels.server.notifier import _GATHER_S, _Legacy
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.subscriptions import _GATHER_S, _Legacy
 
 pytestmark = pytest.mark.filterwarnings("ignore:resources/.*subscribe is removed")  # the older era is what it is for
 

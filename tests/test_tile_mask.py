@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dgx_pixels.pixels.tile_layout import SHAPES, Kind, blob_cells, edges_of, make_layout
 from dgx_pixels.pixels.tile_mask import BAND, EdgeShape, Labels, Transition, edge_shape, labels_of
-from dgx_pixels.pixels.tile_proof import fits
+from dgx_pixels.pixels.tile_seams import fits
 
 KINDS: tuple[Kind, ...] = ("wang16", "blob47", "dualgrid15", "sidescroller")
 

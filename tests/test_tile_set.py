@@ -15,7 +15,7 @@ from dgx_pixels.pixels.tile_layout import Kind, edges_of
 from dgx_pixels.pixels.tile_map import EMPTY, draw_map, misfits, random_map
 from dgx_pixels.pixels.tile_mask import Transition
 from dgx_pixels.pixels.tile_paint import atlas_of, palette_in, tiles_of
-from dgx_pixels.pixels.tile_proof import prove
+from dgx_pixels.pixels.tile_seams import prove
 from dgx_pixels.pixels.tile_set import make_textures
 from dgx_pixels.pixels.tile_texture import difference, fit_period, seam, vary
 

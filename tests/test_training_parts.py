@@ -15,13 +15,13 @@ from training_calls import request, sprites
 
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.base_model import embedded
-from dgx_pixels.models.lora_spec import settings_for
+from dgx_pixels.models.training_spec import settings_for
 from dgx_pixels.server.cli import main
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.jobs import JobPausedError, JobReport, JobRunner
-from dgx_pixels.tools.training_child import Event, train
 from dgx_pixels.tools.training_job import _progress
+from dgx_pixels.tools.training_process import Event, train
 from dgx_pixels.tools.training_queue import training_turn
 from dgx_pixels.tools.training_samples import Samples
 from dgx_pixels.tools.training_time import expected

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from training import events_of, spec, start
 
 from dgx_pixels.models.gpu import GpuThread, Tell
-from dgx_pixels.models.lora_metrics import read_metrics
+from dgx_pixels.models.training_metrics import read_metrics
 from dgx_pixels.models.turn import Turn
 from dgx_pixels.server.settings import Settings
 

@@ -20,7 +20,7 @@ from fastmcp import Client
 from processes import DGX_PIXELS, health, options
 from viewer_host import CAPABLE, Host, NoHostError
 
-from dgx_pixels.library.comparison_report import told
+from dgx_pixels.library.comparison_blind import told
 from dgx_pixels.library.library import Library
 from dgx_pixels.server.settings import Settings
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from dgx_pixels.models.lora_spec import TrainingSpec, make_spec, settings_for
+from dgx_pixels.models.training_spec import TrainingSpec, make_spec, settings_for
 
 HANDHELD = ((15, 56, 15), (48, 98, 48), (139, 172, 15), (155, 188, 15))
 """Four greens, as a handheld of 1989 had them."""
@@ -70,7 +70,7 @@ def start(order: TrainingSpec) -> subprocess.Popen[str]:
     file = order.folder / "spec.json"
     file.write_text(order.model_dump_json())
     return subprocess.Popen(
-        [sys.executable, "-m", "dgx_pixels.models.lora_child", str(file)],
+        [sys.executable, "-m", "dgx_pixels.models.training_child", str(file)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -71,7 +71,7 @@ def children(settings: Settings) -> dict[str, int]:
             words = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:  # it has ended
             continue
-        if b"dgx_pixels.models.lora_child" in words:
+        if b"dgx_pixels.models.training_child" in words:
             spec = Path(words[-2].decode())
             if spec.is_relative_to(settings.home):
                 found[spec.parent.name] = int(folder.name)

@@ -10,7 +10,7 @@ from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.gpu import Priority
 from dgx_pixels.tools.answers import BatchAnswer, BatchAsset, BatchItemAnswer, JobResult
-from dgx_pixels.tools.finished import publish
+from dgx_pixels.tools.job_finished import publish
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.sprite_job import JOB_ERRORS, make_sprites
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.tools.answers import AssetAnswer
     from dgx_pixels.tools.batch_request import BatchItem, BatchRequest
-    from dgx_pixels.tools.finished import Finished
+    from dgx_pixels.tools.job_finished import Finished
     from dgx_pixels.tools.jobs import Report
     from dgx_pixels.tools.services import Services
 

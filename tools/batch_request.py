@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from dgx_pixels.bevy.names import MAX_LENGTH, name_from_prompt
 from dgx_pixels.bevy.publisher import PublishError
-from dgx_pixels.tools.sprite_request import RequestError, SpriteRequest
+from dgx_pixels.tools.arguments import RequestError
+from dgx_pixels.tools.seeds import seed_of_variant
+from dgx_pixels.tools.sprite_request import SpriteRequest
 
 MOST_PROMPTS: Final = 100
 MOST_SPRITES: Final = 400
@@ -67,7 +69,7 @@ def batch_request(prompts: Sequence[str], *, name: str | None, seed: int | None,
     before: Counter[str] = Counter()
     items = []
     for prompt, one in zip(prompts, names, strict=True):
-        items.append(_item(prompt, one, seed + variants * before[prompt] if seed is not None else None, make))
+        items.append(_item(prompt, one, seed_of_variant(seed, variants * before[prompt]) if seed is not None else None, make))
         before[prompt] += 1
     if all(item.request is None for item in items):
         raise RequestError(f"None of the {len(items)} prompts can be drawn. The first: {items[0].error}")

@@ -20,21 +20,23 @@ from dgx_pixels.tools.arguments import (
     KeyArgument,
     PaletteArgument,
     ProjectArgument,
+    RequestError,
     TransparentArgument,
     WaitArgument,
     bounds,
+    read_category,
 )
 from dgx_pixels.tools.comparison_job import comparison_job
 from dgx_pixels.tools.comparison_reference import asset_pictures, style_of_assets, style_of_folder
 from dgx_pixels.tools.comparison_request import MOST_SEEDS, asked_contenders, comparison_request
 from dgx_pixels.tools.job_calls import check_wait, run_job
+from dgx_pixels.tools.job_resume import check_alone, resumed
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.project_defaults import palette_or_default, settings_of, size_or_default
 from dgx_pixels.tools.prompt_sets import asked_prompts, prompt_sets
-from dgx_pixels.tools.reading import ReadError, asked_palette
-from dgx_pixels.tools.resuming import check_alone, resumed
+from dgx_pixels.tools.read_roots import ReadError, asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
-from dgx_pixels.tools.sprite_request import RequestError, read_category, read_profile
+from dgx_pixels.tools.sprite_request import read_profile
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject

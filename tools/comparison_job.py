@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from dgx_pixels.library.comparison_blind import told
 from dgx_pixels.library.comparison_records import ADDED, NewCell
-from dgx_pixels.library.comparison_report import told
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.models.gpu import Priority
@@ -21,7 +21,7 @@ from dgx_pixels.pixels.measures import measure
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.comparison_page import write_page
 from dgx_pixels.tools.comparison_request import ComparisonRequest
-from dgx_pixels.tools.finished import with_recipe
+from dgx_pixels.tools.job_finished import with_recipe
 from dgx_pixels.tools.jobs import CURRENT_JOB, JobFailedError
 from dgx_pixels.tools.sprite_job import JOB_ERRORS, draw_variant
 

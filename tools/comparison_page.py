@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from filelock import AsyncFileLock
 
+from dgx_pixels.library.comparison_blind import told
 from dgx_pixels.library.comparison_page import page
 from dgx_pixels.library.comparison_pictures import all_pictures
-from dgx_pixels.library.comparison_report import told
 from dgx_pixels.library.database import LibraryError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dgx_pixels.pixels.likeness import Style, style_of
 from dgx_pixels.pixels.read import MOST_BYTES, PictureError, read_picture
-from dgx_pixels.tools.reading import ReadError, allowed_file, read_file
+from dgx_pixels.tools.read_roots import ReadError, allowed_file, read_file
 
 if TYPE_CHECKING:
     import numpy as np

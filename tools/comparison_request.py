@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -11,8 +10,10 @@ from dgx_pixels.library.comparison_records import LABELS, PlannedRound
 from dgx_pixels.models.contender import Contender, for_profile, parse_contender
 from dgx_pixels.models.profiles import few_step_words
 from dgx_pixels.pixels.likeness import Style
+from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.project_defaults import seen_from
-from dgx_pixels.tools.sprite_request import RequestError, SpriteRequest, sprite_request
+from dgx_pixels.tools.seeds import seed_of_variant, seed_or_any
+from dgx_pixels.tools.sprite_request import SpriteRequest, sprite_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +110,7 @@ def comparison_request(
     if not 1 <= seeds <= MOST_SEEDS:
         raise RequestError(f"seeds is {seeds}, but each prompt can be drawn with 1 to {MOST_SEEDS}.")
     drawing = [for_profile(catalogue, contender, profile) for contender in contenders]
-    first = seed if seed is not None else secrets.randbelow(2**31)
+    first = seed_or_any(seed)
 
     def requested(prompt: Prompt, contender: Contender) -> SpriteRequest:
         return sprite_request(
@@ -124,5 +125,5 @@ def comparison_request(
         prompts=tuple(
             AskedPrompt(prompt=p.text, category=p.category, requests=tuple(requested(p, c) for c in drawing)) for p in prompts
         ),
-        seeds=tuple(first + i for i in range(seeds)), blind=blind, reference=reference, note=note,
+        seeds=tuple(seed_of_variant(first, i) for i in range(seeds)), blind=blind, reference=reference, note=note,
     )  # fmt: skip

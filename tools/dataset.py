@@ -19,13 +19,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from dgx_pixels.models.catalogue import ModelError
-from dgx_pixels.models.lora_disk import sync, write_synced
+from dgx_pixels.models.training_disk import sync, write_synced
+from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.dataset_captions import colour_in, style_colours, with_colours
 from dgx_pixels.tools.dataset_draft import Draft
 from dgx_pixels.tools.dataset_report import check_enough, report_of, sheet_of
 from dgx_pixels.tools.dataset_request import Prepared, check_request
 from dgx_pixels.tools.dataset_sources import find_sources
-from dgx_pixels.tools.sprite_request import RequestError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dgx_pixels.models.lora_disk import write_synced
 from dgx_pixels.models.tiny_words import dominant_colours
+from dgx_pixels.models.training_disk import write_synced
 from dgx_pixels.pixels.dataset_alike import small_copy
 from dgx_pixels.pixels.dataset_fit import cut_areas, cut_frames, fitted, without_ground
 from dgx_pixels.pixels.dataset_look import look
 from dgx_pixels.pixels.read import PictureError, read_picture
 from dgx_pixels.tools.dataset_files import MOST_FILES, SourceError
-from dgx_pixels.tools.reading import ReadError, read_file
+from dgx_pixels.tools.read_roots import ReadError, read_file
 from dgx_pixels.tools.sprite_request import FILLS_ITS_SQUARE
 
 if TYPE_CHECKING:

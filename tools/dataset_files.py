@@ -13,7 +13,7 @@ from dgx_pixels.bevy.manifest import MANIFEST_PATH, ManifestError, read_manifest
 from dgx_pixels.bevy.sheet import sheet_path
 from dgx_pixels.pixels.dataset_fit import Area
 from dgx_pixels.tools.dataset_captions import from_names, from_text, named_category
-from dgx_pixels.tools.reading import ReadError, allowed_file, read_file
+from dgx_pixels.tools.read_roots import ReadError, allowed_file, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

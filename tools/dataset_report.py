@@ -14,9 +14,9 @@ from dgx_pixels.pixels.dataset_look import MANY_COLORS
 from dgx_pixels.pixels.preview import contact_sheet
 from dgx_pixels.pixels.read import FORMATS
 from dgx_pixels.pixels.sprite import Sprite
+from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.dataset_captions import style_colours
 from dgx_pixels.tools.dataset_request import CaptionAnswer, DatasetReport, SkippedAnswer
-from dgx_pixels.tools.sprite_request import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dgx_pixels.pixels.art_options import parse_size
 from dgx_pixels.tools.answers import Answer
-from dgx_pixels.tools.sprite_request import RequestError
+from dgx_pixels.tools.arguments import RequestError
 
 PROJECT: Final = "project"
 WINNERS: Final = "winners"

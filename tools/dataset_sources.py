@@ -7,11 +7,11 @@ import re
 from typing import TYPE_CHECKING
 
 from dgx_pixels.library.database import LibraryError
+from dgx_pixels.tools.arguments import RequestError
+from dgx_pixels.tools.asset_details import read_details
 from dgx_pixels.tools.dataset_captions import from_names, from_text
 from dgx_pixels.tools.dataset_files import MOST_FILES, Found, Source, folder_sources
 from dgx_pixels.tools.dataset_request import PROJECT, WINNERS
-from dgx_pixels.tools.details import read_details
-from dgx_pixels.tools.sprite_request import RequestError
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject

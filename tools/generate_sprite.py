@@ -25,6 +25,7 @@ from dgx_pixels.tools.arguments import (
     PaletteArgument,
     ProjectArgument,
     PublishArgument,
+    RequestError,
     TransparentArgument,
     WaitArgument,
     bounds,
@@ -36,7 +37,7 @@ from dgx_pixels.tools.project_defaults import defaults, seen_from, size_or_defau
 from dgx_pixels.tools.replay_call import run_replay
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_job import sprite_job
-from dgx_pixels.tools.sprite_request import RequestError, SpriteRequest, read_profile, sprite_request
+from dgx_pixels.tools.sprite_request import SpriteRequest, read_profile, sprite_request
 
 if TYPE_CHECKING:
     from dgx_pixels.tools.jobs import Report

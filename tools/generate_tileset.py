@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import TYPE_CHECKING, Annotated, get_args
 
 from fastmcp import Context
@@ -25,13 +24,14 @@ from dgx_pixels.tools.arguments import (
     PaletteArgument,
     ProjectArgument,
     PublishArgument,
+    RequestError,
     WaitArgument,
     bounds,
 )
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.project_defaults import defaults
+from dgx_pixels.tools.seeds import seed_or_any
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
-from dgx_pixels.tools.sprite_request import RequestError
 from dgx_pixels.tools.tileset_job import sidecars_of, tileset_job
 from dgx_pixels.tools.tileset_request import (
     FEWEST_SIDE,
@@ -135,7 +135,7 @@ async def generate_tileset(
         side = tile_size if tile_size is not None else _side(given.settings)
         request = tileset_request(
             terrains=terrains, kind=kind, tile_size=side, variants=variants, transition=transition, pairs=pairs,
-            colors=colors, palette=given.palette, name=name, seed=seed if seed is not None else secrets.randbelow(2**31),
+            colors=colors, palette=given.palette, name=name, seed=seed_or_any(seed),
             model=str(given.contender), publish=publish, overwrite=overwrite,
         )  # fmt: skip
         await asyncio.to_thread(check_weights, given.contender.base)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from fastmcp.exceptions import ToolError
 
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.tools.content import shown
+from dgx_pixels.tools.answers_content import shown
 from dgx_pixels.tools.job_states import why_ended
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.services import ASKED, call_id
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from dgx_pixels.bevy.project import BevyProject
-    from dgx_pixels.tools.flight import OnProgress
+    from dgx_pixels.tools.job_flight import OnProgress
     from dgx_pixels.tools.jobs import Work
     from dgx_pixels.tools.services import Services
 

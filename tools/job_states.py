@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from dgx_pixels.library.comparison_report import brief, told
+from dgx_pixels.library.comparison_blind import brief, told
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
-from dgx_pixels.tools.next_step import after
+from dgx_pixels.tools.answers_next import after
 
 if TYPE_CHECKING:
     from dgx_pixels.library.comparisons import Comparisons
     from dgx_pixels.library.records import JobRecord
-    from dgx_pixels.tools.flight import Flight
+    from dgx_pixels.tools.job_flight import Flight
 
 
 def answer_of(job: JobRecord, flight: Flight | None, *, worked_on: bool) -> JobAnswer:

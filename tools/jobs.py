@@ -18,7 +18,7 @@ from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
 from dgx_pixels.models.gpu import Priority
 from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
-from dgx_pixels.tools.flight import REPORT_EVERY_S, Flight, OnProgress, watch
+from dgx_pixels.tools.job_flight import REPORT_EVERY_S, Flight, OnProgress, watch
 from dgx_pixels.tools.job_states import answer_of, with_comparison
 
 if TYPE_CHECKING:

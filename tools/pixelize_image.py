@@ -26,6 +26,7 @@ from dgx_pixels.tools.arguments import (
     PaletteArgument,
     ProjectArgument,
     PublishArgument,
+    RequestError,
     TransparentArgument,
     WaitArgument,
     bounds,
@@ -34,9 +35,8 @@ from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.pixelize_job import pixelize_job
 from dgx_pixels.tools.pixelize_request import PixelizeRequest, pixelize_request
 from dgx_pixels.tools.project_defaults import palette_or_default, settings_of
-from dgx_pixels.tools.reading import ReadError, allowed_file, asked_palette
+from dgx_pixels.tools.read_roots import ReadError, allowed_file, asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
-from dgx_pixels.tools.sprite_request import RequestError
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject

@@ -17,9 +17,9 @@ from dgx_pixels.pixels.checks import check_sprite
 from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.read import MOST_BYTES, read_picture
 from dgx_pixels.tools.answers import GridAnswer, JobResult, PixelizedAnswer, SourceAnswer
-from dgx_pixels.tools.finished import Origin, keep, library_versions, publish
+from dgx_pixels.tools.job_finished import Origin, keep, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
-from dgx_pixels.tools.reading import read_file
+from dgx_pixels.tools.read_roots import read_file
 from dgx_pixels.tools.sources import source_of
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from dgx_pixels.bevy.names import AssetNameError, Category, check_name, name_from_prompt
+from dgx_pixels.bevy.names import Category
 from dgx_pixels.pixels.art_options import ArtOptions, read_options
 from dgx_pixels.pixels.palette import Palette
-from dgx_pixels.tools.sprite_request import FILLS_ITS_SQUARE, RequestError, read_category
+from dgx_pixels.tools.arguments import RequestError, name_or_words, read_category
+from dgx_pixels.tools.sprite_request import FILLS_ITS_SQUARE
 
 
 class PixelizeRequest(BaseModel):
@@ -43,12 +44,12 @@ def pixelize_request(
             size=size, colors=colors, palette=palette, transparent=matting or _default(transparent, chosen), dither=dither,
             cleanup=cleanup, outline=outline, trim=trim, canvas=canvas, anchor=anchor,
         )  # fmt: skip
-        name = check_name(name) if name is not None else name_from_prompt(Path(image).stem.replace("_", " "))
-    except (AssetNameError, ValueError) as error:
+    except ValueError as error:
         raise RequestError(str(error)) from error
     return PixelizeRequest(
-        image=image, name=name, category=chosen, options=options, matting=matting, publish=publish, overwrite=overwrite
-    )
+        image=image, name=name_or_words(name, Path(image).stem.replace("_", " ")), category=chosen, options=options,
+        matting=matting, publish=publish, overwrite=overwrite,
+    )  # fmt: skip
 
 
 def _default(transparent: bool | None, category: Category) -> bool:

@@ -9,8 +9,8 @@ from dgx_pixels.bevy.project_settings import ProjectSettings, SettingsError, rea
 from dgx_pixels.models.catalogue import EMBEDDED
 from dgx_pixels.models.contender import Contender, parse_contender
 from dgx_pixels.pixels.palette import Palette
-from dgx_pixels.tools.reading import asked_palette
-from dgx_pixels.tools.sprite_request import RequestError
+from dgx_pixels.tools.arguments import RequestError
+from dgx_pixels.tools.read_roots import asked_palette
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

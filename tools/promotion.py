@@ -13,8 +13,8 @@ from dgx_pixels.library.ranking import FEWEST_VOTES, Tally, judge
 from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.tools.answers_promotion import EvidenceAnswer, PromotionAnswer, told
+from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.project_defaults import settings_of
-from dgx_pixels.tools.sprite_request import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

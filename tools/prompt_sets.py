@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from dgx_pixels.tools.sprite_request import RequestError
+from dgx_pixels.tools.arguments import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

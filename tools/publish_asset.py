@@ -12,12 +12,11 @@ from pydantic import Field
 from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.tools.answers import PublishAnswer, schema_of
-from dgx_pixels.tools.arguments import OverwriteArgument, ProjectArgument, clean
-from dgx_pixels.tools.details import read_details
-from dgx_pixels.tools.finished import Finished, Origin, as_kept, publish
-from dgx_pixels.tools.next_step import edits_kept, seen_in_game
+from dgx_pixels.tools.answers_next import edits_kept, seen_in_game
+from dgx_pixels.tools.arguments import OverwriteArgument, ProjectArgument, RequestError, clean, read_category
+from dgx_pixels.tools.asset_details import read_details
+from dgx_pixels.tools.job_finished import Finished, Origin, as_kept, publish
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
-from dgx_pixels.tools.sprite_request import RequestError, read_category
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject

@@ -13,7 +13,8 @@ from dgx_pixels.models.render import BATCHES, Graph
 from dgx_pixels.pixels.art_options import ArtOptions, read_options
 from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.png_text import MOST_RECIPE, PngError, recipe_in
-from dgx_pixels.tools.sprite_request import RequestError, SpriteRequest, read_size
+from dgx_pixels.tools.arguments import RequestError
+from dgx_pixels.tools.sprite_request import SpriteRequest, read_size
 from dgx_pixels.tools.tileset_request import TilesetRequest, tileset_request
 
 M = TypeVar("M", bound=BaseModel)

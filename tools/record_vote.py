@@ -11,8 +11,8 @@ from fastmcp.utilities.types import Image
 from mcp_types import ContentBlock, TextContent, ToolAnnotations
 from pydantic import Field
 
+from dgx_pixels.library.comparison_blind import brief, told
 from dgx_pixels.library.comparison_pictures import sheet
-from dgx_pixels.library.comparison_report import brief, told
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.tools.answers import VoteAnswer, schema_of
 from dgx_pixels.tools.comparison_page import write_page

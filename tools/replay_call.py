@@ -8,11 +8,11 @@ from fastmcp.exceptions import ToolError
 
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.pixels.read import PictureError
+from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.job_calls import run_job
-from dgx_pixels.tools.reading import ReadError
+from dgx_pixels.tools.read_roots import ReadError
 from dgx_pixels.tools.replay import replay_request
 from dgx_pixels.tools.replay_job import replay_job
-from dgx_pixels.tools.sprite_request import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.tools.answers import JobResult
-    from dgx_pixels.tools.flight import OnProgress
+    from dgx_pixels.tools.job_flight import OnProgress
     from dgx_pixels.tools.jobs import Report
     from dgx_pixels.tools.services import Services
 

@@ -14,15 +14,15 @@ from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.models.gpu import Priority
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.answers_replay import ReplayAnswer
-from dgx_pixels.tools.differences import differences
-from dgx_pixels.tools.finished import Origin, as_kept, keep, publish, with_recipe
+from dgx_pixels.tools.job_finished import Origin, as_kept, keep, publish, with_recipe
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.pixelize_job import PIXELIZE_ERRORS, pixelized
 from dgx_pixels.tools.recipes import art_of_recipe, read_recipe, source_of_recipe, sprite_of_recipe, tileset_of_recipe
-from dgx_pixels.tools.reference import fit_reference
 from dgx_pixels.tools.replay import pixels_of
+from dgx_pixels.tools.replay_differences import differences
 from dgx_pixels.tools.sources import Source, find_source, source_of
 from dgx_pixels.tools.sprite_job import JOB_ERRORS, draw_variant
+from dgx_pixels.tools.sprite_reference import fit_reference
 from dgx_pixels.tools.tileset_job import draw_tileset
 
 if TYPE_CHECKING:

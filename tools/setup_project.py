@@ -27,11 +27,10 @@ from dgx_pixels.models.catalogue import ModelError
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.tools.answers import SetupAnswer, schema_of
-from dgx_pixels.tools.arguments import ProjectArgument
+from dgx_pixels.tools.arguments import ProjectArgument, RequestError
 from dgx_pixels.tools.project_defaults import NO_PALETTE, settings_of
-from dgx_pixels.tools.reading import asked_palette
+from dgx_pixels.tools.read_roots import asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
-from dgx_pixels.tools.sprite_request import RequestError
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.pixels.read import MOST_BYTES
-from dgx_pixels.tools.reading import ReadError, read_file
-from dgx_pixels.tools.reference import ASSET_ID
+from dgx_pixels.tools.read_roots import ReadError, read_file
+from dgx_pixels.tools.sprite_reference import ASSET_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

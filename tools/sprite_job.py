@@ -17,11 +17,12 @@ from dgx_pixels.pixels.checks import check_key, check_sprite
 from dgx_pixels.pixels.read import PictureError
 from dgx_pixels.pixels.sprite import make_sprite
 from dgx_pixels.tools.answers import JobResult
-from dgx_pixels.tools.finished import Finished, Origin, keep, kept_before, library_versions, publish
+from dgx_pixels.tools.job_finished import Finished, Origin, keep, kept_before, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
-from dgx_pixels.tools.reading import ReadError
-from dgx_pixels.tools.reference import read_reference
+from dgx_pixels.tools.read_roots import ReadError
+from dgx_pixels.tools.seeds import seed_of_variant
 from dgx_pixels.tools.sources import source_of
+from dgx_pixels.tools.sprite_reference import read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +99,7 @@ async def _variant(
     services: Services, request: SpriteRequest, contender: Contender, reference: Reference | None,
     project: BevyProject | None, i: int, progress: _Progress, priority: Priority,
 ) -> Finished:  # fmt: skip
-    seed = request.seed + i
+    seed = seed_of_variant(request.seed, i)
     path = sprite_path(request.category, request.name, i + 1, request.variants)
     source = await source_of(services, request.reference, reference.source_sha256 if reference is not None else None)
     origin = Origin(path, request.name, request.category, request.prompt, seed, request.model, source=source)
@@ -131,7 +132,7 @@ async def draw_variant(
 
     Raises ModelError, QueueFullError, WorkCancelledError and GpuLostError.
     """
-    base, seed = contender.base, request.seed + i
+    base, seed = contender.base, seed_of_variant(request.seed, i)
     render = await services.gpu.draw(_render_request(request, contender, reference, seed), watch, priority)
     sprite = await asyncio.to_thread(_sprite, request, contender, render.pixels)
     checks = check_sprite(

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from dgx_pixels.bevy.names import AssetNameError, Category, check_name, name_from_prompt
+from dgx_pixels.bevy.names import Category
 from dgx_pixels.models.catalogue import SIZES
 from dgx_pixels.models.profiles import Profile, Schedule, schedule_for
 from dgx_pixels.models.render import Graph
 from dgx_pixels.pixels.art_options import parse_size
 from dgx_pixels.pixels.palette import Palette
+from dgx_pixels.tools.arguments import RequestError, check_within, name_or_words, one_of, read_category
+from dgx_pixels.tools.seeds import check_seed, seed_or_any
 
 if TYPE_CHECKING:
     from dgx_pixels.models.contender import Contender
 
 _COLORS = 16
-_MAX_SEED = 2**32 - 1
+MOST_VARIANTS = 8
 FILLS_ITS_SQUARE = ("tile", "background")
 """Categories whose ground is theirs, and not cut out unless asked."""
-
-
-class RequestError(ValueError):
-    """An argument is out of range; the text says what is allowed."""
 
 
 class SpriteRequest(BaseModel):
@@ -70,19 +67,9 @@ def read_size(size: int | str) -> tuple[int, int]:
     return sides
 
 
-def read_category(category: str) -> Category:
-    """The category of this name. Raises RequestError."""
-    found: Category | None = next((c for c in get_args(Category) if c == category), None)
-    if found is None:
-        raise RequestError(f"The category {category!r} is not one of {', '.join(get_args(Category))}: choose one of them.")
-    return found
-
-
 def read_profile(profile: str) -> Profile:
     """The profile of this name. Raises RequestError."""
-    found: Profile | None = next((p for p in get_args(Profile) if p == profile), None)
-    if found is None:
-        raise RequestError(f"The profile {profile!r} is not one of {', '.join(get_args(Profile))}: choose one of them.")
+    found: Profile = one_of("profile", profile, get_args(Profile))
     return found
 
 
@@ -103,28 +90,19 @@ def sprite_request(
         raise RequestError("The negative prompt is longer than 500 characters: name only what must not be drawn.")
     width, height = read_size(size)
     contender.base.check_size(width, height)
-    _within("variants", variants, 1, 8)
-    _within("seed", seed, 0, _MAX_SEED - 7)  # variant i takes seed + i
-    _within("steps", steps, 1, 100)
-    _within("guidance", guidance, 1, 20)
-    _within("strength", strength, 0.1, 1)
-    try:
-        name = check_name(name) if name is not None else name_from_prompt(prompt)
-    except AssetNameError as error:
-        raise RequestError(str(error)) from error
+    check_within("variants", variants, 1, MOST_VARIANTS)
+    check_seed(seed, MOST_VARIANTS)
+    check_within("steps", steps, 1, 100)
+    check_within("guidance", guidance, 1, 20)
+    check_within("strength", strength, 0.1, 1)
     colors = colors if colors is not None else len(palette) if palette is not None else _COLORS
-    _within("colors", colors, 2, 256)
+    check_within("colors", colors, 2, 256)
     return SpriteRequest(
-        prompt=prompt, negative_prompt=negative_prompt.strip(), name=name, category=read_category(category),
-        width=width, height=height, variants=variants, colors=colors, palette=palette,
+        prompt=prompt, negative_prompt=negative_prompt.strip(), name=name_or_words(name, prompt),
+        category=read_category(category), width=width, height=height, variants=variants, colors=colors, palette=palette,
         transparent=transparent if transparent is not None else category not in FILLS_ITS_SQUARE,
-        seed=seed if seed is not None else secrets.randbelow(2**31), model=str(contender), profile=profile,
+        seed=seed_or_any(seed), model=str(contender), profile=profile,
         schedule=schedule_for(contender, profile, steps, guidance), reference=reference, strength=strength,
         batch=1 if seed is not None else None, graph=None, seamless=category == "tile", publish=publish,
         overwrite=overwrite,
     )  # fmt: skip
-
-
-def _within(what: str, value: float | None, low: float, high: float) -> None:
-    if value is not None and not low <= value <= high:
-        raise RequestError(f"{what} is {value}, but must be from {low} to {high}.")

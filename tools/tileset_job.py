@@ -15,11 +15,11 @@ from dgx_pixels.pixels.checks import Check, check_sprite
 from dgx_pixels.pixels.edit import sprite_of
 from dgx_pixels.pixels.tile_block import sidecar_block, tileset_block
 from dgx_pixels.pixels.tile_map import random_map
-from dgx_pixels.pixels.tile_proof import MOST_RATIO, MOST_WORST
+from dgx_pixels.pixels.tile_seams import MOST_RATIO, MOST_WORST
 from dgx_pixels.pixels.tile_set import make_textures, make_tileset
 from dgx_pixels.pixels.tile_tiled import tmx_bytes, tsx_bytes
 from dgx_pixels.tools.answers import JobResult, TilesetAnswer
-from dgx_pixels.tools.finished import Origin, keep, kept_before, library_versions, publish
+from dgx_pixels.tools.job_finished import Origin, keep, kept_before, library_versions, publish
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.sprite_job import JOB_ERRORS
 from dgx_pixels.tools.tileset_render import draw_textures

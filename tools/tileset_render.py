@@ -12,6 +12,7 @@ from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.models.profiles import schedule_for
 from dgx_pixels.models.render import RenderRequest
 from dgx_pixels.pixels.cells import cells_to_pixels
+from dgx_pixels.tools.seeds import seed_of_variant
 from dgx_pixels.tools.tileset_request import MOST_VARIANTS
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ async def draw_textures(services: Services, request: TilesetRequest, on_step: On
     for number, terrain in enumerate(request.terrains):
         textures.append([])
         for variant in range(request.variants):
-            asked = _render_request(contender, schedule, terrain, side, request.seed + MOST_VARIANTS * number + variant)
+            seed = seed_of_variant(request.seed, MOST_VARIANTS * number + variant)
+            asked = _render_request(contender, schedule, terrain, side, seed)
             render = await services.gpu.draw(asked, partial(_told, on_step, done, total))
             textures[-1].append(cells_to_pixels(render.pixels, side, side))
             done += schedule.steps

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, TypeVar, get_args
+from typing import Final, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from dgx_pixels.bevy.names import AssetNameError, check_name, name_from_prompt
 from dgx_pixels.models.profiles import Schedule
 from dgx_pixels.pixels.palette import Palette
 from dgx_pixels.pixels.tile_layout import Kind, Pair
 from dgx_pixels.pixels.tile_mask import Transition
-from dgx_pixels.tools.sprite_request import RequestError
-
-T = TypeVar("T", bound=str)
+from dgx_pixels.tools.arguments import RequestError, check_within, name_or_words, one_of
+from dgx_pixels.tools.seeds import check_seed
 
 MOST_TERRAINS: Final = 6
 MOST_VARIANTS: Final = 8
@@ -22,7 +20,6 @@ FEWEST_SIDE, MOST_SIDE = 8, 64
 """Of a tile, in pixels."""
 _FEWEST_COLORS: Final = 3
 """Of a terrain: itself, its line and its light."""
-_MOST_SEED: Final = 2**32 - 1
 
 
 class TilesetRequest(BaseModel):
@@ -55,27 +52,24 @@ def tileset_request(
 ) -> TilesetRequest:  # fmt: skip
     """Check and complete the arguments. Raises RequestError with one sentence for the caller."""
     prompts = _terrains(terrains)
-    chosen = _one_of(kind, get_args(Kind), "kind")
+    chosen = one_of("kind", kind, get_args(Kind))
     _check_count(prompts, chosen)
-    _within("tile_size", tile_size, FEWEST_SIDE, MOST_SIDE)
+    check_within("tile_size", tile_size, FEWEST_SIDE, MOST_SIDE)
     if tile_size % 2 and chosen != "seamless":
         raise RequestError(
             f"tile_size is {tile_size}, but the tiles of a {chosen} set meet in their middles, so it must be even: "
             f"ask for {tile_size - 1} or {tile_size + 1}, or for kind 'seamless'."
         )
-    _within("variants", variants, 1, MOST_VARIANTS)
-    _within("seed", seed, 0, _MOST_SEED - MOST_TERRAINS * MOST_VARIANTS)  # each render has its own
+    check_within("variants", variants, 1, MOST_VARIANTS)
+    check_seed(seed, MOST_TERRAINS * MOST_VARIANTS + 1)
     colors = colors if colors is not None else max(16, 8 * len(prompts))
     if not _FEWEST_COLORS * len(prompts) <= colors <= 256:
         raise RequestError(f"colors is {colors}, but must be from {_FEWEST_COLORS * len(prompts)} (3 for each terrain) to 256.")
-    try:
-        name = check_name(name) if name is not None else name_from_prompt(f"{chosen} {' '.join(prompts)}")
-    except AssetNameError as error:
-        raise RequestError(str(error)) from error
     return TilesetRequest(
         terrains=prompts, kind=chosen, tile_size=tile_size, variants=variants,
-        transition=_one_of(transition, get_args(Transition), "transition"), pairs=_pairs(pairs, prompts, chosen), colors=colors,
-        palette=palette, name=name, seed=seed, model=model, publish=publish, overwrite=overwrite,
+        transition=one_of("transition", transition, get_args(Transition)), pairs=_pairs(pairs, prompts, chosen), colors=colors,
+        palette=palette, name=name_or_words(name, f"{chosen} {' '.join(prompts)}"), seed=seed, model=model, publish=publish,
+        overwrite=overwrite,
     )  # fmt: skip
 
 
@@ -137,15 +131,3 @@ def _pairs(asked: Sequence[Sequence[str]] | None, prompts: tuple[str, ...], kind
     if {terrain for pair in found for terrain in pair} != set(range(len(prompts))):
         raise RequestError("Some terrain is in none of the pairs: name a pair for each, or leave the terrain or pairs out.")
     return tuple(found)
-
-
-def _one_of(value: str, allowed: tuple[T, ...], what: str) -> T:
-    found = next((a for a in allowed if a == value), None)
-    if found is None:
-        raise RequestError(f"The {what} {value[:80]!r} is not one of {', '.join(allowed)}: choose one of them.")
-    return found
-
-
-def _within(what: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise RequestError(f"{what} is {value}, but must be from {low} to {high}.")

@@ -14,15 +14,14 @@ from pydantic import Field
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.models.contender import parse_contender
-from dgx_pixels.models.lora_spec import OptimizerName, Preset
+from dgx_pixels.models.training_spec import OptimizerName, Preset
 from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
-from dgx_pixels.tools.arguments import KeyArgument, ProjectArgument, WaitArgument, bounds
+from dgx_pixels.tools.arguments import KeyArgument, ProjectArgument, RequestError, WaitArgument, bounds
 from dgx_pixels.tools.job_calls import check_wait, run_job
+from dgx_pixels.tools.job_resume import check_alone, resumed
 from dgx_pixels.tools.jobs import JobFailedError
 from dgx_pixels.tools.project_defaults import settings_of
-from dgx_pixels.tools.resuming import check_alone, resumed
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
-from dgx_pixels.tools.sprite_request import RequestError
 from dgx_pixels.tools.training_job import training_job
 from dgx_pixels.tools.training_queue import KIND
 from dgx_pixels.tools.training_request import Value, training_request

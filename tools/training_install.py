@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dgx_pixels.models.card import Card, note_of, write_card
-from dgx_pixels.models.lora_disk import sync, write_whole
+from dgx_pixels.models.training_disk import sync, write_whole
 
 if TYPE_CHECKING:
     from dgx_pixels.models.catalogue import Catalogue

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError, check_weights
-from dgx_pixels.models.lora_disk import is_full, write_whole
-from dgx_pixels.models.lora_spec import make_spec
+from dgx_pixels.models.training_disk import is_full, write_whole
+from dgx_pixels.models.training_spec import make_spec
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.answers_training import TrainingAnswer
+from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.dataset import prepare_dataset
 from dgx_pixels.tools.dataset_request import DatasetRequest
 from dgx_pixels.tools.jobs import CURRENT_JOB, JobFailedError, JobPausedError
-from dgx_pixels.tools.reading import ReadError
-from dgx_pixels.tools.sprite_request import RequestError
-from dgx_pixels.tools.training_child import SPEC, Ended, Event, train
+from dgx_pixels.tools.read_roots import ReadError
 from dgx_pixels.tools.training_install import InstallError, install
+from dgx_pixels.tools.training_process import SPEC, Ended, Event, train
 from dgx_pixels.tools.training_queue import check_unclaimed, training_turn
 from dgx_pixels.tools.training_request import check_free
 from dgx_pixels.tools.training_samples import Samples

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.jobs import JobPausedError
-from dgx_pixels.tools.sprite_request import RequestError
 from dgx_pixels.tools.training_request import TrainingRequest
 
 if TYPE_CHECKING:

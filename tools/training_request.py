@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final, get_args
 from pydantic import BaseModel, ConfigDict
 
 from dgx_pixels.bevy.names import name_from_prompt
-from dgx_pixels.models.lora_spec import Preset, Settings, TrainingSpec, settings_for
-from dgx_pixels.tools.sprite_request import RequestError
+from dgx_pixels.models.training_spec import Preset, Settings, TrainingSpec, settings_for
+from dgx_pixels.tools.arguments import RequestError, one_of
+from dgx_pixels.tools.seeds import check_seed
 
 if TYPE_CHECKING:
     from dgx_pixels.models.catalogue import Catalogue
@@ -27,7 +28,6 @@ _FEWEST_BETWEEN: Final = 25
 _RUN: Final = ("sample_every", "checkpoint_minutes", "keep")
 """Settings of the run, which do not decide what is learnt."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_MOST_SEED: Final = 2**32 - 1
 
 
 class RunSettings(BaseModel):
@@ -75,12 +75,9 @@ def training_request(
         raise RequestError(
             "source is missing: name a folder of sprites, 'project' for the project's own assets/sprites, or asset ids."
         )
-    chosen = next((p for p in get_args(Preset) if p == preset), None)
-    if chosen is None:
-        raise RequestError(f"The preset {preset[:80]!r} is not one of {', '.join(get_args(Preset))}: choose one of them.")
+    chosen: Preset = one_of("preset", preset, get_args(Preset))
     learnt = settings_for(base, chosen, **{k: v for k, v in settings.items() if k not in _RUN})
-    if not 0 <= seed <= _MOST_SEED:
-        raise RequestError(f"seed is {seed}, but must be from 0 to {_MOST_SEED}.")
+    check_seed(seed, 1)
     return TrainingRequest(
         source=source.strip(), name=check_lora_name(name), base=base, preset=chosen, settings=learnt,
         run=_run(settings, learnt.steps), trigger=_trigger(trigger), grid=grid, licence_note=" ".join(licence_note.split())[:500],

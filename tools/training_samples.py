@@ -11,12 +11,12 @@ import numpy as np
 
 from dgx_pixels.bevy.names import name_from_prompt, sprite_path
 from dgx_pixels.library.records import AssetVersion, NewVersion
-from dgx_pixels.models.lora_disk import write_whole
+from dgx_pixels.models.training_disk import write_whole
 from dgx_pixels.pixels.png_text import recipe_in
 from dgx_pixels.pixels.preview import on_checkerboard
 from dgx_pixels.pixels.sprite import decode_png
 from dgx_pixels.tools.answers import AssetAnswer, Reload
-from dgx_pixels.tools.details import Details
+from dgx_pixels.tools.asset_details import Details
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

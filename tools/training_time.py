@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dgx_pixels.models.base_model import EMBEDDED
-from dgx_pixels.models.lora_metrics import read_metrics
-from dgx_pixels.models.lora_spec import SpecError, read_spec
+from dgx_pixels.models.training_metrics import read_metrics
+from dgx_pixels.models.training_spec import SpecError, read_spec
 from dgx_pixels.tools.answers_training import ExpectedAnswer
-from dgx_pixels.tools.training_child import SPEC
+from dgx_pixels.tools.training_process import SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dgx_pixels.models.base_model import BaseModel
-    from dgx_pixels.models.lora_spec import Settings, TrainingSpec
+    from dgx_pixels.models.training_spec import Settings, TrainingSpec
 
 _FEWEST_STEPS: Final = 3
 """A run's first step is slower than its others; one of fewer says nothing."""
