@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ def read_file(services: Services, project: BevyProject | None, path: str, most_b
                 raise ReadError(f"{file} has {size:,} bytes, but at most {most_bytes:,} are read: give a smaller file.")
             return opened.read(most_bytes)
     except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EISDIR):
+            raise ReadError(f"{file} is no plain file: give the path of an image file.") from error
         raise ReadError(f"{file} cannot be read ({error.strerror}): check the path and its permissions.") from error
 
 
