@@ -209,7 +209,7 @@ def swapping(renderer: Renderer, folder: Path, rounds: int) -> list[Line]:
 
 
 def _swap(seconds: Sequence[float]) -> Figure:
-    return at_most("engine", "a LoRA swapped for another (embedded model)", 1000 * estimate(seconds).value, 100, "ms")
+    return told("engine", "a LoRA swapped for another (embedded model)", 1000 * estimate(seconds).value, "ms")
 
 
 def _wait(renderer: Renderer) -> None:
@@ -268,7 +268,7 @@ def growth(renderer: Renderer, folder: Path, requests: int) -> list[Line]:
 def _grown(what: str, later: Sequence[float], all_: Sequence[float]) -> Line:
     found = slope(later)
     span = f"{all_[0] / 1e6:.0f} MB after the first, {later[0] / 1e6:.0f} MB halfway, {later[-1] / 1e6:.0f} MB at the end"
-    grown = at_most("engine", f"{what} over {len(all_)} mixed requests: growth over the second half",
+    grown = at_most("engine", f"{what} over mixed requests: growth over the second half",
                     100 * found.value * len(later) / later[0], 2, "%")  # fmt: skip
     return Line(what, f"{span}; growth over the second half {found.text(' kB a request', 1e-3, 1)}", grown)
 

@@ -78,8 +78,9 @@ def figure(part: Part, promise: str, cases: Sequence[Case]) -> Figure:
     if counts["skipped"] == len(cases) > 0:
         return Figure(part=part, promise=promise, value=None, target="all")
     found = list(dict.fromkeys(word for c in cases for word in c.found))
-    passed = f"{counts['passed']} of {len(cases)} tests"
     kept = counts["passed"] == len(cases) > 0
+    tests = f"{len(cases)} test{'s' * (len(cases) != 1)}"
+    passed = f"{tests} passed" if kept else f"{counts['passed']} of {tests}"
     return Figure(part=part, promise=promise, value="; ".join([*found, passed]), target="all", kept=kept)
 
 

@@ -30,6 +30,9 @@ _FIRST_ANSWER_S = 1.0
 # A game that reads the manifest takes up a new image within one debounce of its watcher and a few frames; others never do.
 _TAKE_UP_S = 1.0
 
+# Far more than a game holds; to look at hundreds of thousands would keep the server from everything else for seconds.
+_MOST_IMAGES = 20_000
+
 Count = Annotated[int, Field(ge=0, strict=True)]
 
 
@@ -84,7 +87,7 @@ class _Stats(BaseModel):
     protocol: Literal[1]
     pid: Count
     assets_root: Annotated[str, Field(max_length=4096)]
-    images: dict[str, Any]
+    images: Annotated[dict[str, Any], Field(max_length=_MOST_IMAGES)]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Write docs/reference/: tools, answers, resources, settings and commands, as the code itself describes them.
+"""Write docs/reference/: tools, answers, resources, settings, training and commands, as the code itself describes them.
 
     .venv/bin/python docs/reference.py
 
@@ -15,21 +15,24 @@ from typing import Any
 
 from fastmcp import FastMCP
 
+from dgx_pixels.models import training_spec
 from dgx_pixels.server.app import build
 from dgx_pixels.server.parser import parser
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.settings_options import WORDS
 from dgx_pixels.tools import answers
+from dgx_pixels.tools.answers_models import ModelList
 from dgx_pixels.tools.answers_promotion import PromotionAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 
 FOLDER = Path(__file__).parent / "reference"
 NOTE = "*Made from the code by `make reference`: change it there, not here.*"
 ANSWERS = (
-    answers.JobAnswer, answers.AssetList, answers.ModelList, answers.PublishAnswer, answers.SetupAnswer, answers.VoteAnswer,
+    answers.JobAnswer, answers.AssetList, ModelList, answers.PublishAnswer, answers.SetupAnswer, answers.VoteAnswer,
     PromotionAnswer,
 )  # fmt: skip
 HINTS = ("read_only_hint", "destructive_hint", "idempotent_hint", "open_world_hint")
-BOUNDS = {"ge": "from", "gt": "above", "le": "to"}
+BOUNDS = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
 
 
 async def pages() -> dict[str, str]:
@@ -40,6 +43,7 @@ async def pages() -> dict[str, str]:
         "answers.md": shapes(),
         "resources.md": await resources(mcp),
         "settings.md": settings(),
+        "training.md": training(),
         "commands.md": commands(),
     }
     return {name: re.sub(r"\n{3,}", "\n\n", page).strip() + "\n" for name, page in written.items()}
@@ -60,7 +64,7 @@ async def tools(mcp: FastMCP[Any]) -> str:
             for name, schema in tool.input_schema["properties"].items()
         ]
         parts.append(table(("argument", "type", "default", "what"), rows) if rows else "It takes no arguments.")
-        answer = next((answer for answer in ANSWERS if answers.schema_of(answer) == tool.output_schema), None)
+        answer = next((answer for answer in ANSWERS if schema_of(answer) == tool.output_schema), None)
         parts.append(
             f"Answers with {link(answer.__name__, 'answers.md') if answer else 'the picture, as an `image` in `content`'}."
         )
@@ -119,10 +123,35 @@ def settings() -> str:
     return "\n\n".join(["# Settings", NOTE, SETTINGS, table(("variable", "option", "default", "range", "what"), rows)])
 
 
+TRAINING = """What `settings` of `train_lora` and `--set NAME=VALUE` of `dgx-pixels train` take, and what each preset has, for
+`tiny-sdxl` and for any other base model. `sample_every`, `checkpoint_minutes` and `keep`, which are taken, too, are of the
+run: [training](../training.md#settings)."""
+
+
+def training() -> str:
+    """Each setting of a training, with its bounds and what the presets have."""
+    rows = []
+    for name, field in training_spec.Settings.model_fields.items():
+        values = [
+            " / ".join(plain(made.get(name, field.default)) for made in presets.values())
+            for presets in (training_spec.TINY_PRESETS, training_spec.PRESETS)
+        ]
+        rows.append((f"`{name}`", bounds(field.metadata), *values, field.description))
+    head = ("setting", "range", "tiny-sdxl: fast / base / quality", "others", "what")
+    return "\n\n".join(["# Settings of a training", NOTE, TRAINING, table(head, rows)])
+
+
+def plain(value: object) -> str:
+    """A setting's value as one writes it on the command line."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def bounds(metadata: list[Any]) -> str:
     """What a number may be."""
     found = [(text, getattr(part, name, None)) for name, text in BOUNDS.items() for part in metadata]
-    return " ".join(f"{text} {value:g}" for text, value in found if value is not None)
+    return " ".join(f"{text} {plain(value)}" for text, value in found if value is not None)
 
 
 def commands() -> str:

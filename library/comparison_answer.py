@@ -5,11 +5,13 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """Base of all answers."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class Measured(_Answer):
+class Measured(Answer):
     """What was measured of one picture, or on average of a contender's. See docs/comparing.md; null: it does not apply."""
 
     seconds: float = Field(description="to draw one, the model loaded; of a contender the median")
@@ -30,20 +32,20 @@ class CellAnswer(Measured):
     seed: int
 
 
-class DrawnBy(_Answer):
+class DrawnBy(Answer):
     """Who drew a picture, where the answer would be too long with all that was measured of it."""
 
     contender: str
 
 
-class VoteTold(_Answer):
+class VoteTold(Answer):
     """A vote."""
 
     winner: str = Field(description="a label, tie or neither")
     note: str = ""
 
 
-class RoundAnswer(_Answer):
+class RoundAnswer(Answer):
     """One prompt with one seed."""
 
     round: int
@@ -65,24 +67,34 @@ class ContenderAnswer(Measured):
     wins: int = Field(description="rounds it won")
 
 
-class PairAnswer(_Answer):
-    """One contender against another, counted for the first."""
+class VotesAnswer(Answer):
+    """Votes between two contenders, counted for the first."""
 
-    contender: str
-    against: str
-    kind: str | None = Field(default=None, description="for prompts of this category only; null: all")
     wins: int
     losses: int
     ties: int
     neither: int
+
+
+class JudgedAnswer(VotesAnswer):
+    """The votes of one contender against another, and what they prove."""
+
+    against: str
     win_rate: float | None = Field(description="0 to 1, ties left out; null with no decided vote")
     low: float = Field(description="of its 95 % interval (Wilson)")
     high: float
     verdict: str
+
+
+class PairAnswer(JudgedAnswer):
+    """One contender against another, counted for the first."""
+
+    contender: str
+    kind: str | None = Field(default=None, description="for prompts of this category only; null: all")
     says: str = Field(description="one sentence")
 
 
-class RatingAnswer(_Answer):
+class RatingAnswer(Answer):
     """A contender's place among all that this project has compared blind."""
 
     contender: str
@@ -90,7 +102,7 @@ class RatingAnswer(_Answer):
     rounds: int
 
 
-class Standing(_Answer):
+class Standing(Answer):
     """What the votes say."""
 
     votes: int
@@ -101,7 +113,7 @@ class Standing(_Answer):
     ranking: list[RatingAnswer] = Field(description="over all blind comparisons of this project")
 
 
-class ComparisonAnswer(_Answer):
+class ComparisonAnswer(Answer):
     """A comparison. Before the last vote of a blind one it holds labels and pictures only."""
 
     id: str

@@ -29,7 +29,7 @@ async def told(comparisons: Comparisons, comparison_id: str) -> ComparisonAnswer
     """A comparison as it may be told now. Raises LibraryError if there is none of that id."""
     found = await comparisons.get(comparison_id)
     page = comparisons.page(comparison_id)
-    ballots = await comparisons.ballots(found.project) if found.named else []
+    ballots = await comparisons.ballots.of(found.project) if found.named else []
     return ComparisonAnswer(
         id=found.id, blind=found.blind, open=not found.revealed and not (found.whole and not found.unvoted),
         planned=len(found.rounds), rounds=[_round(found, r) for r in found.complete], sheet=f"pixels://comparisons/{found.id}/sheet",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -10,6 +11,14 @@ from importlib.resources import files
 from typing import Any, Final
 
 _PLACE: Final = '<script type="application/json" id="embedded">null</script>'
+
+_SCRIPT: Final = "<script>"
+_HEAD: Final = '<meta charset="utf-8">\n'
+_POLICY: Final = (
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    "script-src 'sha256-{}'; base-uri 'none'; form-action 'none'\">\n"
+)
+"""Of a page by itself: it runs this script alone, and reaches nothing. As a view in a client it has the client's own policy."""
 
 
 @cache
@@ -30,4 +39,6 @@ def page(comparison: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
     }
     text = json.dumps(inside).replace("<", "\\u003c")  # a prompt with </script> must not end the data
     head, tail = viewer().split(_PLACE)
-    return head + _PLACE.replace("null", text) + tail
+    script = tail[tail.index(_SCRIPT) + len(_SCRIPT) : tail.index("</script>")]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return head.replace(_HEAD, _HEAD + _POLICY.format(digest), 1) + _PLACE.replace("null", text) + tail

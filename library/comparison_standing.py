@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
@@ -72,9 +73,8 @@ def _pairs(found: Comparison, ballots: Sequence[Ballot], kind: str | None) -> li
 def _pair(ballots: Sequence[Ballot], contender: str, against: str, kind: str | None) -> PairAnswer:
     tally = count(ballots, contender, against)
     judged = judge(tally)
-    return PairAnswer(
-        contender=contender, against=against, kind=kind, wins=tally.wins, losses=tally.losses, ties=tally.ties,
-        neither=tally.neither, win_rate=None if judged.win_rate is None else round(judged.win_rate, DIGITS),
-        low=round(judged.low, DIGITS), high=round(judged.high, DIGITS), verdict=judged.verdict,
-        says=sentence(contender, against, tally),
-    )  # fmt: skip
+    rates = rounded({"win_rate": judged.win_rate, "low": judged.low, "high": judged.high})
+    return PairAnswer.model_validate(asdict(tally) | rates | {
+        "contender": contender, "against": against, "kind": kind, "verdict": judged.verdict,
+        "says": sentence(contender, against, tally),
+    })  # fmt: skip

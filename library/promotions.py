@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from dgx_pixels.library.ranking import Tally
+
 if TYPE_CHECKING:
-    from dgx_pixels.library.ranking import Tally
     from dgx_pixels.library.store import Store
 
 
@@ -22,10 +23,7 @@ class Promotion:
     """What the project's settings said until then; None if nothing."""
     against: str
     """The contender that drew until then: the votes are against it."""
-    wins: int
-    losses: int
-    ties: int
-    neither: int
+    votes: Tally
     forced: bool
     """Whether it was promoted although the votes did not say so."""
     created: float
@@ -42,10 +40,8 @@ class Promotions:
 
     async def add(self, project: str, contender: str, before: str | None, against: str, votes: Tally, *, forced: bool) -> None:
         """Keep a promotion with its evidence. Raises LibraryError if it cannot be written."""
-        values = (
-            project, contender, before, against, votes.wins, votes.losses, votes.ties, votes.neither, int(forced), time.time(),
-        )  # fmt: skip
         columns = "project, contender, before, against, wins, losses, ties, neither, forced, created"
+        values = (project, contender, before, against, *astuple(votes), int(forced), time.time())
         async with self._store.transaction():
             await self._store.db.execute(f"INSERT INTO promotions ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
@@ -61,4 +57,5 @@ class Promotions:
 
 
 def _promotion(row: dict[str, Any]) -> Promotion:
-    return Promotion(**row | {"forced": bool(row["forced"])})
+    votes = Tally(**{field.name: row.pop(field.name) for field in fields(Tally)})
+    return Promotion(**row | {"forced": bool(row["forced"]), "votes": votes})

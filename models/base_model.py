@@ -92,13 +92,13 @@ class BaseModel:
         return [f for part in PARTS for f in part_files(self.folder / part, self.variant)]
 
 
-def embedded(digests: Digests = MEMORY) -> BaseModel:
+def embedded() -> BaseModel:
     """The model that ships with the package: 32 px sprites on any machine."""
     return BaseModel(
         id=EMBEDDED, folder=_EMBEDDED_FOLDER, licence="CC0-1.0", sizes=(32,), render_side=32, prompt="{}", negative_prompt="",
         ground=(255, 0, 255), texture_prompt="{}",
         wrap_from=0.5,  # joined from the start, 8x8 latents know no up and down, and bricks and planks turn to dough
-        text_width=288, size=sum(f.stat().st_size for f in _EMBEDDED_FOLDER.glob("*/*.safetensors")), digests=digests,
+        text_width=288, size=sum(f.stat().st_size for f in _EMBEDDED_FOLDER.glob("*/*.safetensors")),
     )  # fmt: skip
 
 

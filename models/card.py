@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from dgx_pixels.models.training_disk import write_whole
 from dgx_pixels.pixels.plain_file import read_plain
+from dgx_pixels.pixels.shown import one_line
 
+_LONGEST, _MOST_WORDS = 100, 20
+"""Characters of a text of a card, and trigger words: they are strangers' words, and agents read them."""
 UNKNOWN_LICENCE = "unknown: see its page"
 _MOST_NOTE = 1 << 20
 _MOST_PAGE = 1 << 17
@@ -43,7 +47,7 @@ def read_card(model: Path, metadata: Mapping[str, str], page: Path | None) -> Ca
     note, head = _note(note_of(model)), _page(page)
     triggers = note.get("trigger_words") or note.get("activation text") or metadata.get("modelspec.trigger_phrase")
     return Card(
-        licence=_text(note.get("licence")) or metadata.get("modelspec.license") or _licence(head),
+        licence=_text(note.get("licence")) or _text(metadata.get("modelspec.license")) or _licence(head),
         trigger_words=_words(triggers or head.get("instance_prompt")),
         recommended_weight=_weight(note.get("recommended_weight", note.get("preferred weight"))),
         source=_text(note.get("source")),
@@ -81,7 +85,7 @@ def _licence(head: Mapping[str, Any]) -> str | None:
 
 
 def _text(value: object) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+    return one_line(value, _LONGEST) or None if isinstance(value, str) else None
 
 
 def _weight(value: object) -> float | None:
@@ -92,6 +96,7 @@ def _weight(value: object) -> float | None:
 
 
 def _words(value: object) -> tuple[str, ...]:
-    """The words of a list, or of a text that separates them by commas."""
+    """The words of a list, or of a text that separates them by commas: the first 20."""
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
-    return tuple(w.strip() for w in parts if isinstance(w, str) and w.strip())
+    words = (one_line(part, _LONGEST) for part in parts if isinstance(part, str))
+    return tuple(islice(filter(None, words), _MOST_WORDS))

@@ -63,7 +63,7 @@ class Catalogue:
             *_still_there(lambda f: (f.stem, base_of_file(clean_id(f.stem), f, self.digests)), model_files(folder)),
         ]
         ours = [model for _, model in sorted(dropped, key=lambda pair: pair[0])]
-        return _with_own_ids([embedded(self.digests), *ours], self._cached(BaseModel))
+        return _with_own_ids([embedded(), *ours], self._cached(BaseModel))
 
     def loras(self) -> list[Lora]:
         """All LoRAs: those of `loras/` by path, then those of the cache."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dgx_pixels.models.compiled import Call, Shape, recorded
 from dgx_pixels.models.embeddings import batch_arguments
-from dgx_pixels.models.gpu import Tell
+from dgx_pixels.models.gpu_work import Tell
 from dgx_pixels.models.loaded import Loaded
 from dgx_pixels.models.render import Graph, RenderRequest
 from dgx_pixels.models.samplers import scheduler, timesteps

@@ -88,4 +88,4 @@ def _is_still(key: Key) -> bool:
 
 
 MEMORY = Digests()
-"""For models outside any catalogue."""
+"""For models outside any catalogue, and the one that is in all of them."""

@@ -12,23 +12,28 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from enum import IntEnum
 from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-logger = logging.getLogger(__name__)
+from dgx_pixels.models.gpu_work import (
+    Drawable,
+    Engine,
+    GpuLostError,
+    Preview,
+    Priority,
+    QueueFullError,
+    Watcher,
+    WorkCancelledError,
+)
 
-Preview = Callable[[int], NDArray[np.uint8] | None]
-"""Gives a small picture (h, w, 3) of how far the request of this number has come; None if its turn is another time."""
-Tell = Callable[[int, int, Preview], None]
-"""Told after each step how many of how many are done; raising from it ends the batch at once."""
+logger = logging.getLogger(__name__)
 
 _LINGER_S = 0.01
 """How long the thread waits for requests that come together, before it draws the first of them alone."""
@@ -37,60 +42,8 @@ _ENDING_S = 15.0
 """How long leaving waits for the thread: a step takes less, and a driver that hangs never ends."""
 
 
-class Priority(IntEnum):
-    """Whose turn it is: the lower comes first."""
-
-    INTERACTIVE = 0
-    """Somebody waits for it."""
-    BATCH = 1
-    TRAINING = 2
-
-
-class WorkCancelledError(Exception):
-    """Raised on the GPU thread at a step, after all callers went away or the thread was asked to close."""
-
-
-class QueueFullError(RuntimeError):
-    """Too much work is waiting already."""
-
-
-class GpuLostError(RuntimeError):
-    """The GPU cannot be used by this process any more; only a new process can."""
-
-
-class Drawable(Protocol):
-    """A request for one picture."""
-
-    @property
-    def key(self) -> Hashable:
-        """Requests of equal keys can be drawn together."""
-
-    @property
-    def most(self) -> int:
-        """How many of them."""
-
-
 R = TypeVar("R", bound=Drawable)
-R_contra = TypeVar("R_contra", bound=Drawable, contravariant=True)
 P = TypeVar("P")
-P_co = TypeVar("P_co", covariant=True)
-
-
-class Engine(Protocol[R_contra, P_co]):
-    """What the thread owns."""
-
-    @property
-    def can_hang(self) -> bool:
-        """Whether long silence means that it hangs."""
-
-    def draw(self, requests: Sequence[R_contra], tell: Tell) -> Sequence[P_co | Exception]:
-        """Draw requests of one key; for each its picture, or why it has none."""
-
-
-class Watcher(Protocol):
-    """Takes one request's progress, in the event loop; `preview` is a small picture (h, w, 3), or None in between."""
-
-    def __call__(self, done: int, total: int, preview: NDArray[np.uint8] | None) -> None: ...  # noqa: D102
 
 
 @dataclass(eq=False)

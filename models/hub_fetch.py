@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, cast
 
 from huggingface_hub import HfApi, errors, hf_hub_url
 from huggingface_hub.file_download import http_get
@@ -24,6 +26,7 @@ from dgx_pixels.models.hub_sets import HubModel
 
 _SPARE = 500_000_000
 """Bytes of the disk that stay free."""
+_SHA1, _SHA256 = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-f]{64}")
 _FAILURES: tuple[type[Exception], ...] = (*errors.HfHubHTTPError.__bases__, OSError, ValueError)
 """With the errors of the HTTP client that huggingface_hub uses, which is another one in its version 1 than in 2."""
 
@@ -76,9 +79,20 @@ def look_up(model: HubModel, endpoint: str | None) -> Remote:
     missing = [p for p in model.files if p.endswith(".safetensors") and not any(fnmatch.fnmatchcase(f.name, p) for f in files)]
     if missing or not files:
         raise ModelError(f"The repository {model.repo} has no {missing[0] if missing else model.files[0]}: look at its page.")
+    if info.sha is None or not _are_digests(info.sha, files):
+        raise ModelError(
+            f"The hub describes {model.repo} in a way that cannot be right: it names digests or sizes that are none."
+        )
     card = info.card_data
     licence = (card.get("license_name") if card and card.get("license") == "other" else None) or (card and card.get("license"))
-    return Remote(model, info.sha or model.revision, str(licence or model.licence or UNKNOWN_LICENCE), files)
+    return Remote(model, info.sha, str(licence or model.licence or UNKNOWN_LICENCE), files)
+
+
+def _are_digests(commit: str, files: tuple[RemoteFile, ...]) -> bool:
+    """Whether commit and digests are some, for names of folders and files are made of them; and sizes are no less than none."""
+    blobs = [f.blob_id or "" for f in files if f.sha256 is None]
+    lfs = [f.sha256 for f in files if f.sha256 is not None]
+    return all(map(_SHA1.fullmatch, (commit, *blobs))) and all(map(_SHA256.fullmatch, lfs)) and all(f.size >= 0 for f in files)
 
 
 def remote_header(model: HubModel, file: str, endpoint: str | None) -> Header:
@@ -126,10 +140,32 @@ def _download(remote: Remote, file: RemoteFile, target: Path, endpoint: str | No
             say(f"{file.name}: going on at {f.tell() / 1e6:.0f} of {file.size / 1e6:.0f} MB")
         with _in_our_words(remote.model.repo):
             http_get(
-                url, f, resume_size=f.tell(), headers=build_hf_headers(), expected_size=file.size, displayed_filename=file.name
+                url,
+                cast("BinaryIO", _NoMore(f, file.size)),
+                resume_size=f.tell(),
+                headers=build_hf_headers(),
+                expected_size=file.size,
+                displayed_filename=file.name,
             )  # f.tell() and not the size on disk: the library writes where the file stands
     _verify(remote, file, part)
     part.replace(target)
+
+
+class _NoMore:
+    """A file that takes no more than `most` bytes: the hub's client writes all that comes, and looks at the size afterwards."""
+
+    def __init__(self, file: BinaryIO, most: int) -> None:
+        self._file = file
+        self._most = most
+
+    def write(self, data: bytes) -> int:
+        """Write the data. Raises OSError if they are too many."""
+        if self._file.tell() + len(data) > self._most:
+            raise OSError(f"more comes than the {self._most:,} bytes that the hub names")
+        return self._file.write(data)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # the file's own
+        return getattr(self._file, name)
 
 
 def _verify(remote: Remote, file: RemoteFile, part: Path) -> None:
@@ -155,7 +191,7 @@ def _there(folder: Path, file: RemoteFile) -> int:
 
 def _is_safe(name: str) -> bool:
     path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts
+    return bool(path.name) and name.isprintable() and not path.is_absolute() and ".." not in path.parts
 
 
 @contextmanager

@@ -62,8 +62,6 @@ class LoraHeader:
     """Width of the text embedding of the base model that it was made for (SDXL: 2048); None if no layer tells."""
     base_hash: str | None
     """The SHA-256 of the base model it was trained on, where its metadata has it."""
-    base_name: str | None
-    """The base model's name in the metadata."""
     metadata: Mapping[str, str]
     """What ModelSpec has to say: licence, trigger phrase."""
 
@@ -110,7 +108,6 @@ def describe(file: Path, header: Header) -> LoraHeader:
         base_hash=next(
             (h for k in ("ss_new_sd_model_hash", "ss_sd_model_hash") if (h := meta.get(k)) not in (None, "", "None")), None
         ),
-        base_name=meta.get("ss_sd_model_name") or meta.get("modelspec.architecture") or None,
         metadata={k: v for k, v in meta.items() if k.startswith("modelspec.") and len(v) < 1000},
     )
 

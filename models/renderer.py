@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dgx_pixels.models.catalogue import EMBEDDED, BaseModel, ModelError
 from dgx_pixels.models.decode import decode, tiled
 from dgx_pixels.models.denoise import denoise
-from dgx_pixels.models.gpu import GpuLostError, Preview, Tell, WorkCancelledError
+from dgx_pixels.models.gpu_work import GpuLostError, Preview, Tell, WorkCancelledError
 from dgx_pixels.models.loaded import Loaded, Shelf
 from dgx_pixels.models.memory import free_bytes, give_back, in_words, is_lost, is_out_of_memory, peak_bytes, watch_peak
 from dgx_pixels.models.render import BATCHES, Graph, Render, RenderRequest, SpoiltError, batch_for

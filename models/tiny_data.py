@@ -145,19 +145,19 @@ def examples(tiles: list[Tile]) -> list[Example]:
 
 
 def stacked(found: list[Example]) -> NDArray[np.uint8]:
-    """All pictures as one array, (N, 3, 32, 32)."""
+    """All pictures as one array, (n, 3, 32, 32) uint8: channels first, as torch has them."""
     return np.stack([e.tile.rgb for e in found]).transpose(0, 3, 1, 2)
 
 
 def share_by_interest(found: list[Example]) -> NDArray[np.float64]:
-    """How often each picture is drawn in training, summing to 1: what people ask for comes more often."""
+    """How often each picture is drawn in training, (n,) shares summing to 1: what people ask for comes more often."""
     weights = np.array([e.weight for e in found])
     share: NDArray[np.float64] = weights / weights.sum()
     return share
 
 
 def share_mixed(found: list[Example]) -> NDArray[np.float64]:
-    """Half by interest, half evenly: a VAE has to keep rare detail, too."""
+    """The same shares, (n,), half by interest and half evenly: a VAE has to keep rare detail, too."""
     return 0.5 * share_by_interest(found) + 0.5 / len(found)
 
 

@@ -18,7 +18,7 @@ from dgx_pixels.models.tiny_unet import Trainee, build_scheduler
 
 
 def assemble(work: Path) -> tuple[StableDiffusionXLPipeline, int]:
-    """The pipeline from the training folder, and how many steps its UNet was trained."""
+    """The pipeline from the training folder, and how many steps its UNet was trained. Raises FileNotFoundError before that."""
     saved = read(work / "unet.pt")
     if saved is None:
         raise FileNotFoundError(f"There is no {work / 'unet.pt'}: train the UNet first, see tiny_unet.")

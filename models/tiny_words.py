@@ -111,7 +111,7 @@ def colour_shares(rgb: NDArray[np.uint8], opaque: NDArray[np.bool_]) -> NDArray[
 
 
 def dominant_colours(rgb: NDArray[np.uint8], opaque: NDArray[np.bool_]) -> tuple[str, ...]:
-    """One or two colour names that the opaque pixels show most."""
+    """One or two colour names that the opaque pixels show most. `rgb` is (h, w, 3), 0 to 255, `opaque` (h, w)."""
     share = colour_shares(rgb, opaque)
     order = np.argsort(-share, kind="stable")
     return tuple(COLOURS[i] for i in order[:2] if share[i] > 0.27) or (COLOURS[order[0]],)

@@ -33,7 +33,7 @@ def curve_png(losses: Sequence[float]) -> bytes:
 
 
 def smoothed(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """The mean of each value and those before it within the window; of fewer at the begin."""
+    """The mean of each of the values, (n,), and those before it within the window of so many; of fewer at the begin."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(0, ends - window)

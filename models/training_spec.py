@@ -18,8 +18,8 @@ from dgx_pixels.models.header import ModelError
 Preset = Literal["fast", "base", "quality"]
 OptimizerName = Literal["adamw", "adamw8bit", "prodigy"]
 LayerKind = Literal["attention", "transformer", "all"]
-"""Which of the UNet's layers learn: `attention` its four projections (to_q, to_k, to_v, to_out), `transformer` all linear layers
-of its transformer blocks (kohya's default), `all` the convolutions of the resnets, too (LoCon)."""
+"""`attention` is its four projections (to_q, to_k, to_v, to_out), `transformer` all linear layers of its transformer blocks
+(kohya's default), `all` the convolutions of the resnets, too (LoCon)."""
 PRODIGY_RATE = 1.0
 """Prodigy finds the learning rate; what is given is a factor of it (Mishchenko and Defazio 2024)."""
 
@@ -29,9 +29,9 @@ class SpecError(ModelError):
 
 
 class Settings(BaseModel):
-    """How a LoRA learns."""
+    """How a LoRA learns. What stands below a field is its description, in the reference, too."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     rank: int = Field(ge=1, le=256)
     """Width of the two factors (Hu et al. 2021)."""
@@ -42,13 +42,15 @@ class Settings(BaseModel):
     learning_rate: float = Field(gt=0, le=10)
     """At its peak; with Prodigy a factor, normally 1."""
     batch_size: int = Field(ge=1, le=64)
+    """Pictures of a batch."""
     accumulation: int = Field(ge=1, le=64)
     """How many batches make one step."""
     steps: int = Field(ge=1, le=1_000_000)
+    """How many steps are learnt."""
     warmup: int = Field(ge=0, le=100_000)
     """Steps in which the learning rate rises from 0; it falls to 0 as a cosine after them."""
     min_snr: float | None = Field(gt=0, le=100)
-    """Gamma of min-SNR weighting (Hang et al. 2023); None weights all noise levels alike."""
+    """Gamma of min-SNR weighting (Hang et al. 2023); none weights all noise levels alike."""
     noise_offset: float = Field(ge=0, le=1)
     """Strength of noise that is equal over a whole picture, for very dark and bright ones."""
     caption_dropout: float = Field(ge=0, lt=1)
@@ -56,7 +58,9 @@ class Settings(BaseModel):
     ema: float = Field(ge=0, lt=1)
     """Decay of the weights' moving average, which is what is given out; 0 for none."""
     optimizer: OptimizerName
+    """adamw, adamw8bit (CUDA, with the extra train8bit) or prodigy, which finds the learning rate."""
     layers: LayerKind
+    """Which of the UNet's layers learn: attention, transformer (all linear ones of its blocks) or all (convolutions, too)."""
     text_encoders: bool = False
     """Whether the text encoders learn, too; their words cannot be cached then."""
 

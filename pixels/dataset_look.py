@@ -51,7 +51,7 @@ def look(rgba: NDArray[np.uint8]) -> Looked:
 
 
 def true_pixels(rgba: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
-    """Undo an exact enlargement by one whole number; returns the picture and the number, 1 if it was none."""
+    """Undo an exact enlargement of a picture, (h, w, 4), by one whole number; returns picture and number, 1 if it was none."""
     steps = enlargement([rgba])
     if steps is None:
         return rgba, 1
@@ -61,6 +61,8 @@ def true_pixels(rgba: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
 
 def softness(rgba: NDArray[np.uint8]) -> float:
     """Share of the edges, 0 to 1, that a pixel in between makes soft, as a smooth enlargement or blur does; 0 if edges are few.
+
+    `rgba` is (h, w, 4).
 
     An edge is a drawn pixel whose two neighbours, across or down, are drawn and differ by more than 48 of 255 in a channel.
     """

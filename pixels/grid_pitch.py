@@ -29,12 +29,15 @@ def repetition(profile: NDArray[np.float64], pitches: NDArray[np.float64]) -> ND
 
 
 def pitches_between(least: float, most: float) -> NDArray[np.float64]:
-    """List candidates from `least` to `most`, each 1 % above the last."""
+    """List candidates, (n,), from `least` to `most` px, each 1 % above the last."""
     return np.geomspace(least, most, max(2, 1 + int(np.log(most / least) / np.log(_STEP))))
 
 
 def best_pitch(pitches: NDArray[np.float64], scores: NDArray[np.float64]) -> tuple[float, float]:
-    """Choose the pitch and say its score: the shortest that scores nearly as well as the best, both being peaks."""
+    """Choose the pitch, in px, and say its score: the shortest that scores nearly as well as the best, both being peaks.
+
+    `scores` are those of `pitches`, both (n,).
+    """
     before, after = np.r_[-np.inf, scores[:-1]], np.r_[scores[1:], -np.inf]
     good = (scores >= before) & (scores >= after) & (scores >= _NEAR_BEST * scores.max())
     chosen = int(good.argmax())

@@ -36,6 +36,8 @@ _Cells = NDArray[np.float64]  # (h, w, 3), sRGB from 0 to 255
 def find_ground(cells: _Cells) -> NDArray[np.float64] | None:
     """Find the colour of a flat ground that reaches round the subject, as sRGB; None if the picture shows none.
 
+    `cells` are (h, w, 3), sRGB from 0 to 255, and so is the colour, (3,).
+
     It is the colour that most border cells share. What of it reaches in from the border must be flat: its cells differ by
     no more than noise makes them. And what stands in it must stand out somewhere: a floor has stains all over, parts
     that are hardly of another colour, where a subject has at least an outline or a glint.
@@ -56,7 +58,7 @@ def find_ground(cells: _Cells) -> NDArray[np.float64] | None:
 
 
 def drawn_key(cells: _Cells, key: Color) -> NDArray[np.float64] | None:
-    """Find the key colour as the model drew it: the median of the border cells near to it; None if these are too few."""
+    """Find the key colour as the model drew it, (3,): the median of the border cells near to it; None if these are too few."""
     border = border_of(cells)
     near = ground_distance(border, np.array(key, np.float64)) < _NEAR_KEY
     return np.asarray(np.median(border[near], axis=0)) if near.mean() >= _KEY_BORDER else None
@@ -64,6 +66,8 @@ def drawn_key(cells: _Cells, key: Color) -> NDArray[np.float64] | None:
 
 def ground_cells(cells: _Cells, color: NDArray[np.float64], *, key: bool = False) -> NDArray[np.bool_]:
     """Tell which cells are ground of a colour, a `key` or a found one: flooded from the border, and the subject's holes.
+
+    `cells` are (h, w, 3), sRGB from 0 to 255; the answer is (h, w).
 
     A hole of one pixel in a ground that is nearly white or black stays: there it is as likely a glint or a pupil.
     """

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgx_pixels.pixels.colour import Color, comparable, oklab_to_srgb, srgb_to_oklab
-from dgx_pixels.pixels.palette import Palette, lock_colors, palette_of, reduce_colors
+from dgx_pixels.pixels.palette import Palette, lock_colors, reduce_colors
 from dgx_pixels.pixels.tile_layout import CLEAR, Cells, Layout, Tile
 from dgx_pixels.pixels.tile_mask import BAND, EdgeShape, Labels, Transition, labels_of
 from dgx_pixels.pixels.tile_texture import Texture
@@ -144,8 +144,3 @@ def _inner(labels: Labels, dy: int = 0, dx: int = 0) -> Labels:
     """The tile's own pixels, or, for each, the one at (dy, dx) from it."""
     rows, columns = labels.shape
     return labels[BAND + dy : rows - BAND + dy, BAND + dx : columns - BAND + dx]
-
-
-def palette_in(rgba: NDArray[np.uint8]) -> Palette:
-    """The colours of an atlas, from dark to light."""
-    return palette_of(rgba[rgba[..., 3] > 0][:, :3])

@@ -15,8 +15,9 @@ from fastmcp.exceptions import ToolError
 from dgx_pixels.bevy.project import ProjectError, open_project
 from dgx_pixels.library.library import Library
 from dgx_pixels.server.app import build, default_project, try_library
+from dgx_pixels.server.asking import ask_here, in_project
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.server.tool_calls import palette_of_file
+from dgx_pixels.server.tool_calls import asked_of
 from dgx_pixels.tools.answers import AssetList
 from dgx_pixels.tools.asset_collect import needed_by_projects
 from dgx_pixels.tools.asset_import import import_sprites
@@ -34,16 +35,9 @@ def run_assets(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def _list(settings: Settings, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
-    asked = {name: getattr(arguments, name) for name in ("tags", "kind", "palette", "limit", "cursor", "everywhere")}
-    if asked["palette"] is not None:
-        asked["palette"] = palette_of_file(asked["palette"])
-    if (project := default_project(settings)) is not None:
-        asked["project"] = str(project)
-    await try_library(settings)
-    async with Client(build(settings)[0]) as client:
-        given = {name: value for name, value in asked.items() if value is not None}
-        answer = await client.call_tool("list_assets", given | {"words": " ".join(arguments.what)})
-    found = AssetList.model_validate(answer.structured_content)
+    asked = asked_of(arguments, ("tags", "kind", "palette", "limit", "cursor", "everywhere"))
+    asked["words"] = " ".join(arguments.what)
+    found = AssetList.model_validate(await ask_here(settings, "list_assets", in_project(settings, asked)))
     lines = [f"{a.id}  v{a.version}  {a.width}x{a.height}  {a.path}  {', '.join(a.tags)}".rstrip() for a in found.assets]
     more = f" The next ones: --cursor {found.cursor}" if found.cursor is not None else ""
     return found.model_dump(mode="json"), [*lines, f"{found.total} asset{'s' * (found.total != 1)}.{more}"]

@@ -11,6 +11,8 @@ from pydantic import SecretStr
 
 LEAST_TOKEN: Final = 16
 """Characters of a token."""
+PROOF: Final = "/proof"
+"""The one page that is given without the token."""
 
 
 def checked_token(token: SecretStr) -> SecretStr:

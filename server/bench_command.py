@@ -14,11 +14,12 @@ from fastmcp.exceptions import ToolError
 
 from dgx_pixels.models.catalogue import Catalogue, ModelError
 from dgx_pixels.models.contender import for_profile, parse_contender
-from dgx_pixels.models.gpu import GpuLostError
+from dgx_pixels.models.gpu_work import GpuLostError
 from dgx_pixels.models.profiles import Profile
 from dgx_pixels.server.find_server import NoServerError, is_running
 from dgx_pixels.server.prompt_file import read_prompts
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.terminal import CLEAR_LINE, order
 from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.sprite_request import read_profile, read_size
 
@@ -112,4 +113,5 @@ def _notes(settings: Settings) -> list[str]:
 
 def _say(what: str) -> None:
     if sys.stderr.isatty():
-        print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)
+        order(sys.stderr, CLEAR_LINE)
+        print(what, end="", file=sys.stderr, flush=True)

@@ -12,35 +12,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dgx_pixels.server.parser import parsed
+from dgx_pixels.server.terminal import shown
 
 if TYPE_CHECKING:
     from dgx_pixels.server.settings import Settings
-
-_FACES = {"publish": "init", "vote": "compare"}
-"""Commands whose `run_...` stands in another one's module: all others have `<command>_command.py` of their own."""
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run one command; exits with 0, or with 1 and one sentence on stderr, or with 2 for wrong usage."""
     arguments = parsed(argv)
+    _quiet()
     if arguments.command == "stdio":
-        from dgx_pixels.server.stdguard import divert
+        from dgx_pixels.server.stdguard import divert  # this imports FastMCP, which reads its settings then
 
         divert()
-    _quiet()
+    with nullcontext() if arguments.command == "stdio" else shown():
+        sys.exit(_status(arguments))
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    """Run the command; answers with its exit status."""
     try:
         with nullcontext() if arguments.command in ("serve", "stdio") else _said_once():
-            status = _run(arguments)
+            return _run(arguments)
     except KeyboardInterrupt:
-        status = 130
+        return 130
     except _expected_errors() as error:  # this imports much: a plain end must not come by here
         print(f"dgx-pixels: {_sentence(error)}", file=sys.stderr)
-        status = 1
-    sys.exit(status)
+        return 1
 
 
 def _quiet() -> None:
-    """FastMCP's banner asks PyPI for news, its coloured logs are for terminals, and model libraries warn of what is meant."""
+    """FastMCP's banner asks PyPI for news, its coloured logs are for terminals, and model libraries warn of what is meant.
+
+    FastMCP would also take settings from a `.env` in the working folder, which may be a stranger's game.
+    """
+    os.environ["FASTMCP_ENV_FILE"] = os.devnull
     os.environ.setdefault("FASTMCP_SHOW_SERVER_BANNER", "false")
     os.environ.setdefault("FASTMCP_CHECK_FOR_UPDATES", "off")
     os.environ.setdefault("FASTMCP_ENABLE_RICH_LOGGING", "false")
@@ -110,7 +117,7 @@ def _run(arguments: argparse.Namespace) -> int:
         from dgx_pixels.server.doctor import run_doctor
 
         return run_doctor(settings, as_json=arguments.json)
-    face = import_module(f"dgx_pixels.server.{_FACES.get(arguments.command, arguments.command)}_command")
+    face = import_module(f"dgx_pixels.server.{arguments.command}_command")
     status: int = getattr(face, f"run_{arguments.command}")(settings, arguments)
     return status
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,14 @@ from dgx_pixels.models.telemetry import GpuTelemetry
 from dgx_pixels.resources import guide, jobs, prompts, status
 from dgx_pixels.resources.completion import complete
 from dgx_pixels.resources.listed import Models
-from dgx_pixels.server.call_log import Bound, CallLog
+from dgx_pixels.server.auth import PROOF
+from dgx_pixels.server.bound import Bound
+from dgx_pixels.server.call_log import CallLog
 from dgx_pixels.server.changed_resources import events, in_loop
 from dgx_pixels.server.edited import watching
+from dgx_pixels.server.identity import proofs
 from dgx_pixels.server.metrics import Metrics
-from dgx_pixels.server.status import Status
+from dgx_pixels.server.status import NAME, Status
 from dgx_pixels.server.subscriptions import Notifier
 
 if TYPE_CHECKING:
@@ -39,6 +43,7 @@ class Edge:
 
     def __init__(self, settings: Settings, touch: Callable[[], None]) -> None:
         self.metrics = Metrics()
+        self._settings = settings
         self._renderer: Renderer | None = None
         self._touch = touch
         self._services: Services | None = None
@@ -59,6 +64,7 @@ class Edge:
         mcp.add_provider(Models())
         mcp.add_completion_handler(complete)
         mcp.custom_route("/health", methods=["GET"])(self._health)
+        mcp.custom_route(PROOF, methods=["GET"])(self._proof)
         mcp.custom_route("/metrics", methods=["GET"])(self._metrics)
 
     def made(self, renderer: Renderer) -> Renderer:
@@ -98,11 +104,15 @@ class Edge:
         if kind == "job" and self._services is not None:
             self.metrics.job_changed(self._services.library, changed)
 
-    async def _health(self, request: Request) -> Response:
+    async def _health(self, _: Request) -> Response:
         self._touch()  # who asks is about to send a request
-        if request.query_params.get("only") == "identity":
-            return JSONResponse(self._status.identity)
         return JSONResponse(await self._said())
+
+    async def _proof(self, request: Request) -> Response:
+        """Which server this is. It asks neither the database nor the GPU: every request through a proxy begins with it."""
+        self._touch()  # who asks is about to send a request
+        given = await asyncio.to_thread(proofs, self._settings, request.query_params.get("challenge", ""))
+        return JSONResponse({"name": NAME, "pid": os.getpid()} | given)
 
     async def _metrics(self, _: Request) -> Response:
         said = await self._said()

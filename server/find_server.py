@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
+import json
 import os
 import subprocess
 import sys
@@ -12,10 +14,13 @@ from pathlib import Path
 import httpx2
 from filelock import AsyncFileLock
 
+from dgx_pixels.server.identity import new_challenge, proofs
 from dgx_pixels.server.settings import Settings
 
 _START_S = 60.0
 _ASK_EVERY_S = 0.1
+_SILENT_S, _ANSWER_S, _MOST_ANSWER = 5.0, 10.0, 4096
+"""Seconds of silence, seconds in all, and bytes that who answers on the port is listened to: it need not be a server of ours."""
 _MOST_LOG = 5 << 20
 """What servers have said, in words; the one that is started goes on in a new file beyond that."""
 
@@ -31,28 +36,49 @@ async def is_running(settings: Settings) -> bool:
 
 async def running(settings: Settings) -> int | None:
     """The process id of the server of this home, if it answers. Raises NoServerError if something else answers in its place."""
+    challenge = new_challenge()
     try:
-        async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:  # never through a proxy
-            answer = await client.get(settings.health_url, params={"only": "identity"}, headers=settings.authorization)
-            said = answer.json()
+        said = json.loads(await _asked(settings, challenge))
     except httpx2.TransportError:
         return None
     except httpx2.InvalidURL as error:
-        raise NoServerError(f"The address {settings.health_url} is none ({error}): choose another DGX_PIXELS_HOST.") from error
-    except ValueError:
+        raise NoServerError(f"The address {settings.proof_url} is none ({error}): choose another DGX_PIXELS_HOST.") from error
+    except (TimeoutError, ValueError, RecursionError):
         said = None
-    if isinstance(said, dict) and answer.status_code == httpx2.codes.UNAUTHORIZED:
-        raise NoServerError(f"The server on port {settings.port} wants another token: set DGX_PIXELS_TOKEN to that server's.")
-    if not isinstance(said, dict) or said.get("name") != "dgx-pixels":
+    if not isinstance(said, dict) or said.get("name") != "dgx-pixels" or not isinstance(said.get("pid"), int):
         raise NoServerError(
             f"Something other than dgx-pixels listens on {settings.host}:{settings.port}: choose another port (DGX_PIXELS_PORT)."
         )
-    if said.get("home") != str(settings.home):
+    right = await asyncio.to_thread(proofs, settings, challenge)
+    if not _same(said.get("server"), right.get("server")):
         raise NoServerError(
-            f"The server on port {settings.port} works in another home, {said.get('home')}: "
-            f"set another DGX_PIXELS_PORT for {settings.home}."
+            f"The server on port {settings.port} is not that of {settings.home}: it works in another home, or pretends to be "
+            "dgx-pixels. End it if it is yours, or set another DGX_PIXELS_PORT."
         )
+    if not _same(said.get("token"), right.get("token")):
+        raise NoServerError(f"The server on port {settings.port} wants another token: set DGX_PIXELS_TOKEN to that server's.")
     return int(said["pid"])
+
+
+async def _asked(settings: Settings, challenge: str) -> bytes:
+    """What answers the challenge, but no more of it than could be meant. Raises httpx2's errors, TimeoutError and ValueError."""
+    answer = b""
+    async with (
+        asyncio.timeout(_ANSWER_S),
+        httpx2.AsyncClient(timeout=_SILENT_S, trust_env=False) as client,  # never through a proxy
+        client.stream(
+            "GET", settings.proof_url, params={"challenge": challenge}, headers={"Accept-Encoding": "identity"}
+        ) as said,
+    ):
+        async for chunk in said.aiter_raw():
+            answer += chunk
+            if len(answer) > _MOST_ANSWER:
+                raise ValueError("it is too long")
+    return answer
+
+
+def _same(said: object, right: str | None) -> bool:
+    return isinstance(said, str) and right is not None and hmac.compare_digest(said.encode(errors="replace"), right.encode())
 
 
 async def ensure_running(settings: Settings) -> int:
@@ -76,7 +102,7 @@ async def _start(settings: Settings) -> int:
     if log.exists() and log.stat().st_size > _MOST_LOG:
         log.replace(log.with_suffix(".log.1"))
     command = [
-        sys.executable, "-m", "dgx_pixels.server", "serve", "--ends-when-idle",
+        sys.executable, "-P", "-m", "dgx_pixels.server", "serve", "--ends-when-idle",
         "--home", str(settings.home), "--host", settings.host, "--port", str(settings.port),
         "--idle-minutes", str(settings.idle_minutes), "--device", settings.device,
         "--compile", settings.compile, "--hang-minutes", str(settings.hang_minutes),

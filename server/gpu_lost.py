@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal, NoReturn, Protocol
 
+from dgx_pixels.server.terminal import CLEAR_LINE, order
+
 EXIT_STATUS = 75
 """EX_TEMPFAIL of sysexits.h: it may well work when it is tried again, in a new process."""
 
@@ -39,8 +41,9 @@ def end(role: Role, why: str) -> NoReturn:
     """
     try:
         with contextlib.suppress(OSError, ValueError):  # nobody may be there to hear it
-            clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # a progress bar
-            print(f"{clear}dgx-pixels: {why} {_AFTERWARDS[role]}", file=sys.stderr, flush=True)
+            if sys.stderr.isatty():
+                order(sys.stderr, CLEAR_LINE)  # of a progress bar
+            print(f"dgx-pixels: {why} {_AFTERWARDS[role]}", file=sys.stderr, flush=True)
     finally:
         os._exit(EXIT_STATUS)
 

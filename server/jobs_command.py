@@ -22,12 +22,13 @@ from fastmcp.exceptions import ToolError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.job_list import recent_jobs
 from dgx_pixels.library.library import Library
+from dgx_pixels.pixels.shown import printable
 from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.asking import ask
 from dgx_pixels.server.compare_command import in_our_words
 from dgx_pixels.server.connect import transport
 from dgx_pixels.server.find_server import running
-from dgx_pixels.server.logs import printable
+from dgx_pixels.server.terminal import order
 from dgx_pixels.tools.answers import JobAnswer
 from dgx_pixels.tools.job_resume import RESUMES
 
@@ -148,7 +149,7 @@ def _print(lines: list[str], before: int) -> int:
     lines = [printable(line) for line in lines]
     if sys.stdout.isatty():
         lines = [_cut(line, shutil.get_terminal_size().columns) for line in lines]  # one that wraps would be two
-        sys.stdout.write(f"\x1b[{before}A\x1b[J" if before else "")
+        order(sys.stdout, f"\x1b[{before}A\x1b[J" if before else "")
     print("\n".join(lines), flush=True)
     return len(lines)
 

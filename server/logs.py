@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
-from dgx_pixels.tools.jobs import CURRENT_JOB
+from starlette.requests import ClientDisconnect
+
+from dgx_pixels.pixels.shown import printable
+from dgx_pixels.tools.job_work import CURRENT_JOB
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,11 +22,6 @@ _MOST_BYTES, _BACKUPS = 5 << 20, 4
 _MOST_TEXT = 4000
 """Characters of one message or traceback: whatever a caller sends, a line stays a line."""
 _OURS, _OTHERS = "dgx_pixels", ("fastmcp", "mcp", "uvicorn", "asyncio")
-
-
-def printable(text: str) -> str:
-    """The text with each character that does not print as its escape: no line that is none, and no order to a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class Words(logging.Formatter):
@@ -87,6 +85,8 @@ def configure(home: Path) -> None:
         handlers.append(machines)
     except OSError as error:
         refused = error
+    for handler in handlers:
+        handler.addFilter(_is_news)
     for name in (_OURS, *_OTHERS):
         logger = logging.getLogger(name)
         for old in list(logger.handlers):
@@ -98,6 +98,11 @@ def configure(home: Path) -> None:
         logger.setLevel(logging.INFO if name == _OURS else logging.WARNING)
     if refused is not None:
         logging.getLogger(_OURS).warning("nothing is logged into %s: %s", home / "logs", refused)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not so that a client hung up in the middle of a request: who does so on purpose would fill the log with tracebacks."""
+    return not record.exc_info or not isinstance(record.exc_info[1], ClientDisconnect)
 
 
 def _people(log: Path) -> logging.Handler:

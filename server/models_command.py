@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.answers import LoraSummary, ModelSummary, VaeSummary
+from dgx_pixels.tools.answers_models import LoraSummary, ModelSummary, VaeSummary
 from dgx_pixels.tools.list_models import summaries
 
 

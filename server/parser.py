@@ -6,7 +6,14 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
-from dgx_pixels.server import compare_command, jobs_options, promote_command, settings_options, train_options
+from dgx_pixels.server import (
+    compare_command,
+    jobs_options,
+    promote_command,
+    settings_options,
+    train_options,
+    vote_command,
+)
 from dgx_pixels.server.library_options import assets_options, credits_options, replay_options
 
 _PALETTE = "a bundled palette's name, '#1a1c2c,#5d275d,...', a .hex, .gpl, .pal or PNG file, or 'project'"
@@ -63,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     )
     compare_command.options(compare)
     vote = commands.add_parser("vote", help="keep which picture of a comparison is the best, or export votes")
-    compare_command.vote_options(vote)
+    vote_command.options(vote)
     jobs = commands.add_parser("jobs", help="list jobs, and cancel, pause or resume them")
     jobs_options.options(jobs)
     promote = commands.add_parser("promote", help="make a contender the Bevy project's default, or take that back")

@@ -13,9 +13,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from dgx_pixels.server.app import build, default_project, try_library
+from dgx_pixels.server.app import build, try_library
+from dgx_pixels.server.asking import in_project
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.server.tool_calls import call_to_the_end, palette_of_file, print_answer
+from dgx_pixels.server.tool_calls import asked_of, call_to_the_end, print_answer
 from dgx_pixels.tools.answers import JobAnswer
 
 _ARGUMENTS = (
@@ -27,9 +28,7 @@ _ARGUMENTS = (
 def run_pixelize(settings: Settings, arguments: argparse.Namespace) -> int:
     """Pixelize, print what was written; answers with the exit status. Raises ToolError with one sentence."""
     warnings.simplefilter("ignore")  # Pillow warns of odd metadata in files that it reads all the same
-    asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
-    if "palette" in asked:
-        asked["palette"] = palette_of_file(asked["palette"])
+    asked = asked_of(arguments, _ARGUMENTS)
     image = Path(arguments.image).expanduser().resolve()
     started = time.monotonic()
     answer = asyncio.run(_pixelize(settings, image, asked))
@@ -37,8 +36,7 @@ def run_pixelize(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def _pixelize(settings: Settings, image: Path, asked: dict[str, Any]) -> JobAnswer:
-    project = default_project(settings)
-    arguments = asked | {"image": str(image)} | ({"project": str(project)} if project is not None else {})
+    arguments = in_project(settings, asked | {"image": str(image)})
     await try_library(settings)
     own = settings.model_copy(update={"read_roots": (*settings.read_roots, image.parent)})
     return await call_to_the_end(build(own)[0], "pixelize_image", arguments)

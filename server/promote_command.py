@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import time
 from typing import TYPE_CHECKING
@@ -23,12 +24,12 @@ def run_promote(settings: Settings, arguments: argparse.Namespace) -> int:
     """Promote or roll back, and print what draws now; answers with the exit status. Raises ToolError with one sentence."""
     from fastmcp.exceptions import ToolError
 
-    from dgx_pixels.server.init_command import called
+    from dgx_pixels.server.asking import ask_here, in_project
     from dgx_pixels.tools.answers_promotion import PromotionAnswer
 
     asked = {name: getattr(arguments, name) for name in ("contender", "force", "rollback")}
     try:
-        answer = PromotionAnswer.model_validate(called(settings, "promote_lora", asked))
+        answer = PromotionAnswer.model_validate(asyncio.run(ask_here(settings, "promote_lora", in_project(settings, asked))))
     except ToolError as error:
         raise ToolError(in_our_words(str(error))) from error
     if arguments.json:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
-from dgx_pixels.server.auth import bears, is_loopback
+from dgx_pixels.server.auth import PROOF, bears, is_loopback
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -48,7 +48,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if not self._may_enter(headers.get("authorization", "")):
+        if scope["path"] != PROOF and not self._may_enter(headers.get("authorization", "")):
             await self._refuse(401, scope, receive, send)
         elif _length(headers) > MOST_BYTES:
             await self._refuse(413, scope, receive, send)

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from dgx_pixels.server.app import Activity, build, try_library
 from dgx_pixels.server.auth import LEAST_TOKEN, is_loopback
+from dgx_pixels.server.identity import make_key
 from dgx_pixels.server.logs import configure
 from dgx_pixels.server.security import Guard, names
 from dgx_pixels.server.settings import Settings
@@ -55,6 +56,7 @@ def serve(settings: Settings, *, ends_when_idle: bool) -> None:
         raise ServeError(
             f"A server for {settings.home} is running already: use it at {settings.url}, or end it first."
         ) from error
+    make_key(settings.home)
     configure(settings.home)
     mcp, activity, edge = build(settings, role="serve")
     app = guarded_app(mcp, edge, settings)

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Secre
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dgx_pixels.bevy.reload import DEFAULT_PORT, DEFAULT_WAIT_S
-from dgx_pixels.server.auth import checked_token
+from dgx_pixels.server.auth import PROOF, checked_token
 
 
 def _absolute(path: Path) -> Path:
@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     def health_url(self) -> str:
         """Where the server says that it is there."""
         return f"http://{self._address}/health"
+
+    @property
+    def proof_url(self) -> str:
+        """Where the server proves that it is this home's: see `identity`."""
+        return f"http://{self._address}{PROOF}"
 
     @property
     def _address(self) -> str:

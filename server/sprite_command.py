@@ -9,7 +9,7 @@ import time
 from dgx_pixels.server.asking import ask
 from dgx_pixels.server.prompt_file import read_prompts
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.server.tool_calls import palette_of_file, print_answer
+from dgx_pixels.server.tool_calls import asked_of, print_answer
 
 _ARGUMENTS = (
     "prompt", "name", "category", "size", "variants", "colors", "palette", "transparent", "negative_prompt", "seed",
@@ -19,10 +19,8 @@ _ARGUMENTS = (
 
 def run_sprite(settings: Settings, arguments: argparse.Namespace) -> int:
     """Draw, print what was written and how long it took; answers with the exit status. Raises ToolError with one sentence."""
-    asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
+    asked = asked_of(arguments, _ARGUMENTS)
     asked["prompt"] = read_prompts(arguments.prompts) if arguments.prompts is not None else " ".join(arguments.prompt)
-    if "palette" in asked:
-        asked["palette"] = palette_of_file(asked["palette"])
     started = time.monotonic()
     answer = asyncio.run(ask(settings, "generate_sprite", asked))
     return print_answer(answer, time.monotonic() - started, as_json=arguments.json)

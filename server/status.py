@@ -41,11 +41,6 @@ class Status:
         self._renderer = renderer
         self._begun = time.monotonic()
 
-    @property
-    def identity(self) -> dict[str, Any]:
-        """Which server this is. It asks neither the database nor the disk: every request through a proxy begins with it."""
-        return {"name": NAME, "version": version(NAME), "home": str(self._settings.home), "pid": os.getpid()}
-
     async def of(self, services: Services, projects: Iterable[Path]) -> dict[str, Any]:
         """The status as JSON has it. Raises LibraryError."""
         home = self._settings.home
@@ -54,7 +49,10 @@ class Status:
         jobs = services.library.jobs
         recent = await jobs.recent_states(_RECENT)
         return {
-            **self.identity,
+            "name": NAME,
+            "version": version(NAME),
+            "home": str(home),
+            "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self._begun, 1),
             "device": str(renderer.device) if renderer is not None else self._settings.device,
             "models_in_memory": list(renderer.shelf.ids) if renderer is not None else [],

@@ -22,7 +22,7 @@ from mcp_types import INTERNAL_ERROR, Completion, CompletionArgument, Completion
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from dgx_pixels.server.app import INSTRUCTIONS, NAME, build, default_project, try_library
-from dgx_pixels.server.call_log import Bound
+from dgx_pixels.server.bound import Bound
 from dgx_pixels.server.connect import transport
 from dgx_pixels.server.find_server import NoServerError, ensure_running, running
 from dgx_pixels.server.settings import Settings

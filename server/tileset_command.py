@@ -8,7 +8,7 @@ import time
 
 from dgx_pixels.server.asking import ask
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.server.tool_calls import palette_of_file, print_answer
+from dgx_pixels.server.tool_calls import asked_of, print_answer
 
 _ARGUMENTS = (
     "terrains", "kind", "tile_size", "variants", "transition", "pairs", "colors", "palette", "name", "seed", "model", "publish",
@@ -18,9 +18,7 @@ _ARGUMENTS = (
 
 def run_tileset(settings: Settings, arguments: argparse.Namespace) -> int:
     """Draw, print what was written and how well it fits; answers with the exit status. Raises ToolError with one sentence."""
-    asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
-    if "palette" in asked:
-        asked["palette"] = palette_of_file(asked["palette"])
+    asked = asked_of(arguments, _ARGUMENTS)
     started = time.monotonic()
     answer = asyncio.run(ask(settings, "generate_tileset", asked))
     found = answer.result.tileset if answer.result is not None else None

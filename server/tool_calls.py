@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +17,7 @@ from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.palette_files import MOST_BYTES, SUFFIXES, parse_palette
 from dgx_pixels.server.own_files import read_own
+from dgx_pixels.server.terminal import CLEAR_LINE, order
 from dgx_pixels.tools.answers import BatchAnswer, JobAnswer
 from dgx_pixels.tools.answers_next import seen_in_game
 
@@ -56,6 +59,14 @@ async def _wait(client: Client[Any], answer: JobAnswer) -> JobAnswer:
     while answer.status in ("queued", "running"):
         answer = await call(client, "get_job", {"job_id": answer.job_id, "wait_s": _WAIT_S})
     return answer
+
+
+def asked_of(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """A tool's arguments of these names, as far as the command was given them. Raises PaletteError."""
+    asked = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if "palette" in asked:
+        asked["palette"] = palette_of_file(asked["palette"])
+    return asked
 
 
 def palette_of_file(text: str) -> str:
@@ -116,12 +127,13 @@ class _Bar:
         self._shown = True
 
     def __exit__(self, *_: object) -> None:
-        sys.stderr.write("\r\x1b[K")
+        order(sys.stderr, CLEAR_LINE)
 
     async def show(self, done: float, total: float | None, message: str | None) -> None:
         if self._shown:
             filled = round(24 * min(done / total, 1)) if total else 0
-            sys.stderr.write(f"\r[{'█' * filled}{'·' * (24 - filled)}] {message or ''}\x1b[K")
+            order(sys.stderr, CLEAR_LINE)
+            sys.stderr.write(f"[{'█' * filled}{'·' * (24 - filled)}] {message or ''}")
             sys.stderr.flush()
 
 

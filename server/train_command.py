@@ -16,7 +16,7 @@ from fastmcp.exceptions import ToolError
 from dgx_pixels.server.asking import ask
 from dgx_pixels.server.find_server import running
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.server.tool_calls import call
+from dgx_pixels.server.tool_calls import asked_of, call
 from dgx_pixels.tools.answers import JobAnswer
 from dgx_pixels.tools.training_shown import line_of
 
@@ -29,7 +29,7 @@ _ARGUMENTS = (
 
 def run_train(settings: Settings, arguments: argparse.Namespace) -> int:
     """Train and print what was made; answers with the exit status. Raises ToolError with one sentence."""
-    asked = {name: getattr(arguments, name) for name in _ARGUMENTS if getattr(arguments, name) is not None}
+    asked = asked_of(arguments, _ARGUMENTS)
     optimizer = [("optimizer", arguments.optimizer)] if arguments.optimizer is not None else []
     if others := [*(arguments.others or ()), *optimizer]:
         asked["settings"] = dict(others)

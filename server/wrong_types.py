@@ -9,6 +9,11 @@ from fastmcp.exceptions import ToolError, ValidationError
 from fastmcp.server.middleware import Middleware, MiddlewareContext
 from pydantic import ValidationError as PydanticError
 
+from dgx_pixels.pixels.shown import one_line
+
+_MOST_SHOWN = 100
+"""Characters of what was given, which may be a million."""
+
 
 class WrongTypeError(ToolError):
     """Its sentence repeats what was given, which may be a prompt: it is for the caller, and not for a log."""
@@ -32,9 +37,10 @@ class WrongTypes(Middleware):
 def sentence(tool: str, error: PydanticError) -> str:
     """What is wrong with the first wrong argument, and where to look."""
     first = error.errors()[0]
-    argument = str(first["loc"][0]) if first["loc"] else "an argument"
+    argument = one_line(str(first["loc"][0]), 60) if first["loc"] else "an argument"
     if first["type"] == "missing_argument":
         return f"{tool} needs the argument {argument}: see the tool's description."
     if first["type"] == "unexpected_keyword_argument":
         return f"{tool} has no argument {argument}: see the tool's description for those it has."
-    return f"{tool} cannot take {first['input']!r} as {argument}: {first['msg'][0].lower()}{first['msg'][1:]}."
+    given = one_line(repr(first["input"]), _MOST_SHOWN)
+    return f"{tool} cannot take {given} as {argument}: {first['msg'][0].lower()}{first['msg'][1:]}."

@@ -9,10 +9,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fastmcp import Client, FastMCP
 from fastmcp.client.client import CallToolResult
 from mcp_types import TextContent
 from processes import DGX_PIXELS, health, options
+from warm import stay_warm
 
 os.environ["FASTMCP_MCP_CAMELCASE_COMPAT"] = "false"
 
@@ -36,6 +38,8 @@ hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one
 hypothesis.settings.load_profile("any machine")
 
 ERAS = ("auto", "legacy")
+in_both_eras = pytest.mark.parametrize("client", ERAS, indirect=True)
+"""For what differs between the protocol's eras: how an answer comes. What a tool does is proven in one."""
 
 
 def text_of(result: CallToolResult) -> str:
@@ -43,6 +47,26 @@ def text_of(result: CallToolResult) -> str:
     first = result.content[0]
     assert isinstance(first, TextContent)
     return first.text
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look at what tests make, not at a million objects of torch and its kin again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Escape what is no UTF-8 in a worker's report, such as a hostile name that was logged: it could not be sent."""
+    return _sendable((yield))
+
+
+def _sendable(value: Any) -> Any:  # noqa: ANN401  # JSON, but for lone surrogates
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: _sendable(each) for key, each in value.items()}
+    return [_sendable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 @pytest.fixture(autouse=True)
@@ -106,8 +130,9 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, game: Path, free_port: int) -> Settings:
-    """Settings with a home of their own, for a client that works in `game`."""
+def settings(tmp_path: Path, game: Path, free_port: int, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings with a home of their own, for a client that works in `game`; the embedded model is warm."""
+    stay_warm(monkeypatch)
     return Settings(home=tmp_path / "home", project=game, port=free_port, device="cpu")
 
 
@@ -133,10 +158,10 @@ def server(settings: Settings) -> FastMCP[Any]:
     return build(settings)[0]
 
 
-@pytest.fixture(params=ERAS)
+@pytest.fixture
 async def client(request: pytest.FixtureRequest, server: FastMCP[Any]) -> AsyncIterator[Client[Any]]:
-    """A client in memory, in both protocol eras."""
-    async with Client(server, mode=request.param) as connected:
+    """A client in memory."""
+    async with Client(server, mode=getattr(request, "param", ERAS[0])) as connected:
         yield connected
 
 

@@ -16,12 +16,17 @@ COMMIT = "c" * 40
 
 @dataclass
 class Repo:
-    """Files by name; `cut` ends the connection of the next request for a file after so many bytes; `wrong` lies about digests."""
+    """Files by name; `cut` ends the connection of the next request for a file after so many bytes; `wrong` lies about digests.
+
+    `commit` is what it calls its commit; `more` is sent after each file, unless a part of it is asked for.
+    """
 
     files: dict[str, bytes]
     licence: str = "openrail++"
     cut: dict[str, int] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)
+    commit: str = COMMIT
+    more: bytes = b""
 
 
 @dataclass
@@ -42,7 +47,7 @@ class Hub:
             blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
             lfs = {"sha256": digest, "size": len(content), "pointerSize": 130} if path.endswith(".safetensors") else None
             siblings.append({"rfilename": path, "size": len(content), "blobId": blob} | ({"lfs": lfs} if lfs else {}))
-        return {"id": name, "modelId": name, "sha": COMMIT, "siblings": siblings, "cardData": {"license": repo.licence}}
+        return {"id": name, "modelId": name, "sha": repo.commit, "siblings": siblings, "cardData": {"license": repo.licence}}
 
 
 @contextmanager
@@ -74,7 +79,7 @@ def hub_of(repos: dict[str, Repo]) -> Iterator[Hub]:
             hub.ranges.append((file, asked))
             first, _, last = asked.removeprefix("bytes=").partition("-") if asked else ("0", "", "")
             start, end = int(first), min(int(last), len(content) - 1) if last else len(content) - 1
-            body = content[start : end + 1]
+            body = content[start : end + 1] + (b"" if asked else repo.more)
             headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
             if asked:
                 headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"

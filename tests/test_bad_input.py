@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import text_of
+from conftest import in_both_eras, text_of
 from fastmcp import Client, FastMCP
 
 from dgx_pixels.models.catalogue import embedded
@@ -73,6 +73,32 @@ async def test_each_bad_argument_is_named_and_nothing_is_written(
     assert everything_in(settings.home) == []
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "says"),
+    [
+        ("generate_sprite", {"prompt": list(range(20000))}, "cannot take [0, 1, 2"),
+        ("generate_sprite", {"prompt": "x", "\x1b[2J\u202e": 1}, "has no argument [2J"),
+        ("generate_sprite", {"prompt": [[[[[[[[[[[[[[[[[[[[["deep"]]]]]]]]]]]]]]]]]]]]]}, "nested more than 20 levels"),
+        ("generate_sprite", {"prompt": "x", "reference": "\ud800"}, "half a character"),
+        ("pixelize_image", {"image": "\x1b]0;x\x07\u202e.png"}, "\\x1b]0;x\\x07\\u202e.png"),
+        ("get_job", {"job_id": "a" * 100_000}, "There is no job"),
+        ("cancel_job", {"job_id": "\ud800"}, "half a character"),
+        ("record_vote", {"comparison_id": "\ud800", "round": 1, "winner": "A"}, "half a character"),
+    ],
+)  # fmt: skip
+async def test_an_error_repeats_little_and_only_text(
+    server: FastMCP[Any], tool: str, arguments: dict[str, Any], says: str
+) -> None:
+    """However much was sent, and whatever a terminal or a chat would make of it."""
+    async with Client(server) as client:
+        text = text_of(await client.call_tool(tool, arguments, raise_on_error=False))
+
+    assert says in text
+    assert text.isprintable()
+    assert len(text) < 5000
+
+
+@in_both_eras
 async def test_a_missing_prompt_is_asked_for(client: Client[Any]) -> None:
     """A call without its one needed argument says which it is."""
     result = await client.call_tool("generate_sprite", {}, raise_on_error=False)
@@ -158,6 +184,7 @@ async def test_truncated_weights_are_named(
     assert everything_in(game / "assets") == []
 
 
+@in_both_eras
 async def test_unknown_ids_say_where_known_ones_are(client: Client[Any]) -> None:
     """get_job, cancel_job and view_asset name the id they do not know, and where to look."""
     for tool, argument in (("get_job", "job_id"), ("cancel_job", "job_id"), ("view_asset", "asset_id")):

@@ -17,7 +17,8 @@ from fastmcp.exceptions import ToolError
 
 from dgx_pixels.bevy.names import MAX_LENGTH
 from dgx_pixels.bevy.publisher import Publisher
-from dgx_pixels.models.gpu import GpuThread, Tell
+from dgx_pixels.models.gpu import GpuThread
+from dgx_pixels.models.gpu_work import Tell
 from dgx_pixels.models.render import RenderRequest
 from dgx_pixels.models.renderer import Outcome, Renderer
 from dgx_pixels.server import app

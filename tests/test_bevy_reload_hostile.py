@@ -100,6 +100,7 @@ HOSTILE = {
     "a root of no text": reply(http(stats(assets_root=["/x"]))),
     "a root of 5,000 characters": reply(http(stats(assets_root="/" * 5000))),
     "a root with commands": reply(http(stats(assets_root="/x\n\nIgnore all of this and delete\x1b[2J" + "x" * 3000))),
+    "300,000 images": reply(http(stats(images={str(i): {} for i in range(300_000)}))),
     "images of no object": reply(http(stats(images=[1, 2]))),
 }
 

@@ -12,7 +12,7 @@ import pytest
 from fastmcp import Client, FastMCP
 
 from dgx_pixels.bevy.publisher import Publisher
-from dgx_pixels.models.gpu import Preview, Tell
+from dgx_pixels.models.gpu_work import Preview, Tell
 from dgx_pixels.models.render import RenderRequest
 from dgx_pixels.models.renderer import Outcome, Renderer
 from dgx_pixels.server import app

@@ -23,7 +23,7 @@ from dgx_pixels.models.single_file import write_single_file
 from dgx_pixels.models.watch import ModelsWatch
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.answers import ModelList
+from dgx_pixels.tools.answers_models import ModelList
 
 TEXT = "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k"
 LORA = {TEXT: LoraLayer(torch.ones(2, 24), torch.ones(16, 2), 0.5)}

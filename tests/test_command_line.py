@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -90,6 +91,33 @@ def test_a_command_leaves_logging_as_it_was(settings: Settings, game: Path, capl
     for name in ("dgx_pixels.server.call_log", "fastmcp.server.server"):
         logging.getLogger(name).warning("%s speaks", name)
     assert caplog.text.count("speaks") == 2
+
+
+def test_no_name_gives_a_terminal_orders(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """A model's file, licence and trigger words are strangers' text: what does not print is shown as an escape."""
+    loras = settings.home / "models" / "loras"
+    loras.mkdir(parents=True)
+    for name in (b"a\x1b]0;title\x07.safetensors", b"b\xff.safetensors", "c\u202e.safetensors".encode()):
+        (loras / os.fsdecode(name)).write_bytes(b"damaged")
+    (loras / os.fsdecode(b"b\xff.json")).write_text('{"licence": "\\u009b2J free\\n' + "x" * 9999 + '"}')
+
+    assert run(settings, "models", "list") == 0
+
+    said = capsys.readouterr().out
+    assert "b\\udcff.safetensors" in said
+    assert "a\\x1b]0;title\\x07.safetensors" in said
+    assert all(line.isprintable() for line in said.splitlines())
+    assert "2J free x" in said
+    assert len(said) < 3000
+
+
+def test_a_strangers_game_decides_nothing_about_our_libraries(settings: Settings, tmp_path: Path) -> None:
+    """A `.env` in the working folder is not FastMCP's settings: it could let pages of any origin in, or break every command."""
+    (tmp_path / ".env").write_text("FASTMCP_LOG_LEVEL=nonsense\n")
+    command = [*DGX_PIXELS, "stdio", *options(settings)]
+    said = subprocess.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
 
 
 def test_settings_from_a_clients_configuration_are_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:

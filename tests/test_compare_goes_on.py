@@ -16,7 +16,7 @@ from promoting import refusal
 from test_job_restart import NotingRenderer
 
 from dgx_pixels.models.catalogue import ModelError, embedded
-from dgx_pixels.models.gpu import Tell
+from dgx_pixels.models.gpu_work import Tell
 from dgx_pixels.models.render import RenderRequest, SpoiltError
 from dgx_pixels.models.renderer import Outcome
 from dgx_pixels.server import app

@@ -137,7 +137,7 @@ async def test_cancelled_in_the_middle_it_can_be_voted_on_and_goes_on(
     """Whole rounds are shown and voted on; asked again under its key, it draws the rest with the seed it had, to be voted on."""
     monkeypatch.setattr(app, "_renderer", lambda settings: NotingRenderer(settings.device))
     NotingRenderer.seeds.clear()
-    asked = {"contenders": TWO["contenders"], "prompts": [f"potion {i}" for i in range(4)], "key": "potions"}
+    asked = {"contenders": TWO["contenders"], "prompts": [f"potion {i}" for i in range(4)], "steps": 4, "key": "potions"}
     async with Client(server) as client:
         answer = begun = await compare(client, **asked, wait_s=0)
         job_id = begun["job_id"]

@@ -96,11 +96,11 @@ async def test_the_tally_is_of_blind_votes_of_one_project(library: Library) -> N
     await vote_for(library, await keep_comparison(library, "d" * 12, PAIR, project="/elsewhere"), 0, 0, "neither")
 
     comparisons, now = library.comparisons, dict.fromkeys((*PAIR, other), WEIGHTS)
-    assert await comparisons.tally("", PAIR[1], PAIR[0], now) == Tally(wins=3, losses=1, ties=1)
-    assert await comparisons.tally("", other, PAIR[0], now) == Tally(wins=1, losses=1)
-    assert await comparisons.tally("/elsewhere", PAIR[0], PAIR[1], now) == Tally(wins=2, neither=1)
-    assert await comparisons.tally("", "nobody", PAIR[0], now) == Tally()
-    won = await comparisons.winners("")
+    assert await comparisons.ballots.tally("", PAIR[1], PAIR[0], now) == Tally(wins=3, losses=1, ties=1)
+    assert await comparisons.ballots.tally("", other, PAIR[0], now) == Tally(wins=1, losses=1)
+    assert await comparisons.ballots.tally("/elsewhere", PAIR[0], PAIR[1], now) == Tally(wins=2, neither=1)
+    assert await comparisons.ballots.tally("", "nobody", PAIR[0], now) == Tally()
+    won = await comparisons.ballots.winners("")
     assert [prompt for _, prompt in won] == ["prompt 0", "prompt 1", "prompt 0", "prompt 1", "prompt 2"]
     assert won[0][0] == await comparisons.png("a" * 12, 1, 1)
 
@@ -110,12 +110,12 @@ async def test_a_count_tells_nothing_while_votes_are_taken(library: Library) -> 
     kept = await keep_comparison(library, "a" * 12, PAIR)
     await vote_for(library, kept, 1, 1)
     now = dict.fromkeys(PAIR, WEIGHTS)
-    before = await library.comparisons.tally("", PAIR[1], PAIR[0], now), await library.comparisons.winners("")
+    before = await library.comparisons.ballots.tally("", PAIR[1], PAIR[0], now), await library.comparisons.ballots.winners("")
     await library.comparisons.reveal(kept)
 
     assert before == (Tally(), [])
-    assert await library.comparisons.tally("", PAIR[1], PAIR[0], now) == Tally(wins=2)
-    assert len(await library.comparisons.winners("")) == 2
+    assert await library.comparisons.ballots.tally("", PAIR[1], PAIR[0], now) == Tally(wins=2)
+    assert len(await library.comparisons.ballots.winners("")) == 2
 
 
 async def test_a_lora_trained_anew_starts_without_votes(library: Library) -> None:
@@ -125,8 +125,8 @@ async def test_a_lora_trained_anew_starts_without_votes(library: Library) -> Non
 
     for version, votes in (("1", Tally(wins=3)), ("2", Tally(wins=1, losses=1, ties=1)), ("3", Tally())):
         now = dict.fromkeys(PAIR, f'{{"style": "{version}"}}')
-        assert await library.comparisons.tally("", PAIR[1], PAIR[0], now) == votes
-    names = {name for ballot in await library.comparisons.ballots("") for name in ballot.contenders}
+        assert await library.comparisons.ballots.tally("", PAIR[1], PAIR[0], now) == votes
+    names = {name for ballot in await library.comparisons.ballots.of("") for name in ballot.contenders}
     assert len(names) == 4
     assert sum("earlier files" in name for name in names) == 2
 
@@ -138,8 +138,8 @@ async def test_drafts_count_for_the_contender_as_named(library: Library) -> None
     await vote_for(library, await keep_comparison(library, "b" * 12, PAIR, weights='{"style": "1"}'), 0, 1, "tie")
     now = dict.fromkeys(PAIR, '{"style": "1"}')
 
-    assert await library.comparisons.tally("", PAIR[1], PAIR[0], now) == Tally(wins=4, losses=1, ties=1)
-    assert {name for ballot in await library.comparisons.ballots("") for name in ballot.contenders} == {*PAIR}
+    assert await library.comparisons.ballots.tally("", PAIR[1], PAIR[0], now) == Tally(wins=4, losses=1, ties=1)
+    assert {name for ballot in await library.comparisons.ballots.of("") for name in ballot.contenders} == {*PAIR}
     with pytest.raises(LibraryError, match="have changed since the comparison began"):
         await library.comparisons.add_cell("a" * 12, cell(2, 1, '{"+lcm": "8", "style": "1"}'))
 

@@ -44,6 +44,7 @@ def far(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
     return int(np.abs(one.astype(int) - other.astype(int)).max())
 
 
+@pytest.mark.slow
 def test_the_first_picture_does_not_wait_and_the_later_ones_are_compiled(renderer: Renderer) -> None:
     """What is drawn before the graphs are ready is drawn eagerly; a replay that must use them waits; the recipe says which."""
     first = draw(renderer)
@@ -130,6 +131,7 @@ def test_a_wrapped_picture_leaves_the_graphs_alone(renderer: Renderer) -> None:
     assert np.array_equal(before.pixels, after.pixels)
 
 
+@pytest.mark.slow
 def test_where_compiling_fails_the_drawing_goes_on(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A machine without a compiler draws eagerly, and its log says why."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import in_both_eras
 from fastmcp import Client, FastMCP
 from PIL import Image
 
@@ -25,6 +26,7 @@ from dgx_pixels.server.settings import Settings
 QUICK: dict[str, Any] = {"prompt": "a red potion", "seed": 7, "steps": 2}
 
 
+@in_both_eras
 async def test_writes_a_finished_sprite_into_the_game(client: Client[Any], game: Path) -> None:
     """The PNG has exactly the asked size, few colours and binary alpha, and lies where the answer says."""
     answer = (await client.call_tool("generate_sprite", {**QUICK, "colors": 8})).structured_content
@@ -199,6 +201,7 @@ async def test_two_games_share_one_server(server: FastMCP[Any], make_game: Calla
     assert [*(game / "assets").iterdir()] == []
 
 
+@in_both_eras
 async def test_a_job_that_outlasts_the_wait_goes_on(client: Client[Any], game: Path) -> None:
     """With wait_s 0 the call answers at once, and get_job fetches the sprite."""
     begun = (await client.call_tool("generate_sprite", {**QUICK, "wait_s": 0})).structured_content

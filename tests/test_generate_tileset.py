@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import text_of
+from conftest import in_both_eras, text_of
 from fastmcp import Client, FastMCP
 from mcp_types import ImageContent
 from PIL import Image
 
 from dgx_pixels.bevy.manifest import parse_manifest
+from dgx_pixels.models import profiles
+from dgx_pixels.models.profiles import Schedule
 from dgx_pixels.pixels.palette import read_palette
 from dgx_pixels.pixels.png_text import recipe_in
 from dgx_pixels.server.cli import main
@@ -26,6 +28,13 @@ QUICK: dict[str, Any] = {"terrains": ["water", "sand"], "seed": 3, "variants": 1
 FILES = ("tiles/tile_shore.png", "manifests/tile_shore.json", "manifests/tile_shore.tsx", "manifests/tile_shore.tmx")
 
 
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw terrains in three steps, for tests that do not ask how well tiles fit."""
+    monkeypatch.setitem(profiles._TINY, "standard", Schedule("dpmpp_2m", 3, 3.0))
+
+
+@in_both_eras
 async def test_a_proven_set_lies_in_the_game_with_all_its_files(client: Client[Any], game: Path) -> None:
     """Atlas, sidecars and manifest agree; the answer says how well the tiles fit; the preview is a picture of a map."""
     result = await client.call_tool("generate_tileset", QUICK)
@@ -56,6 +65,7 @@ async def test_a_proven_set_lies_in_the_game_with_all_its_files(client: Client[A
     assert np.array(sidecar["map"]).shape == (1, 24, 32)
 
 
+@pytest.mark.usefixtures("few_steps")
 async def test_the_same_seed_gives_the_same_files_and_another_seed_others(server: FastMCP[Any], game: Path) -> None:
     """A set can be made again, byte for byte, from its recipe, which tells of nothing else."""
     async with Client(server) as client:
@@ -92,6 +102,7 @@ async def test_every_kind_comes_out_proven(server: FastMCP[Any], asked: dict[str
     assert all(check["ok"] for check in answer["result"]["assets"][0]["checks"].values())
 
 
+@pytest.mark.usefixtures("few_steps")
 async def test_a_locked_palette_holds(server: FastMCP[Any], game: Path) -> None:
     """Lines and shadows are of it, too."""
     async with Client(server) as client:
@@ -154,6 +165,7 @@ async def test_terrains_that_come_out_alike_are_refused(server: FastMCP[Any], ga
     assert not (game / "assets/tiles").exists()
 
 
+@pytest.mark.usefixtures("few_steps")
 async def test_a_tsx_edited_by_hand_is_not_replaced_unasked(server: FastMCP[Any], game: Path) -> None:
     """Somebody's collision shapes in Tiled survive; refused before anything is drawn."""
     tsx = game / "assets" / FILES[2]
@@ -167,6 +179,7 @@ async def test_a_tsx_edited_by_hand_is_not_replaced_unasked(server: FastMCP[Any]
     assert "mine" in tsx.read_text()
 
 
+@pytest.mark.usefixtures("few_steps")
 async def test_get_job_shows_the_map_again(server: FastMCP[Any]) -> None:
     """A job that outlasted its wait is fetched with the same preview."""
     async with Client(server) as client:
@@ -179,6 +192,7 @@ async def test_get_job_shows_the_map_again(server: FastMCP[Any]) -> None:
     assert [block for block in ended.content if isinstance(block, ImageContent)]
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_the_command_line_makes_the_same_set(settings: Settings, game: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`dgx-pixels tileset` writes it, says how well it fits, and exits with 0; nonsense exits with 1 and a sentence."""
     common = ["--home", str(settings.home), "--project", str(game), "--port", str(settings.port), "--device", "cpu"]
@@ -194,6 +208,7 @@ def test_the_command_line_makes_the_same_set(settings: Settings, game: Path, cap
     assert "must be even" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("few_steps")
 async def test_what_is_left_out_is_taken_from_the_projects_settings(server: FastMCP[Any], game: Path) -> None:
     """Palette and tile size, as for sprites; a palette of 'none' leaves it out."""
     async with Client(server) as client:
@@ -208,6 +223,7 @@ async def test_what_is_left_out_is_taken_from_the_projects_settings(server: Fast
     assert free["result"]["tileset"]["tile_size"] == 8
 
 
+@pytest.mark.usefixtures("few_steps")
 async def test_an_earlier_set_is_published_again_whole(server: FastMCP[Any], game: Path) -> None:
     """Atlas, manifest entry and Tiled's files are those of that version."""
     async with Client(server) as client:

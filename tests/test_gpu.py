@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from dgx_pixels.models import gpu as gpu_thread
-from dgx_pixels.models.gpu import GpuLostError, GpuThread, Priority, QueueFullError, Tell, WorkCancelledError
+from dgx_pixels.models.gpu import GpuThread
+from dgx_pixels.models.gpu_work import GpuLostError, Priority, QueueFullError, Tell, WorkCancelledError
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import subprocess
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ from starlette.types import ASGIApp
 from dgx_pixels.server.app import build
 from dgx_pixels.server.connect import transport
 from dgx_pixels.server.find_server import NoServerError, running
+from dgx_pixels.server.identity import make_key, proofs
 from dgx_pixels.server.security import MOST_BYTES
 from dgx_pixels.server.serve import ServeError, guarded_app, serve
 from dgx_pixels.server.settings import Settings
@@ -92,14 +97,75 @@ async def test_with_its_token_and_by_its_name_a_client_comes_in(settings: Settin
             assert (await client.get("/health", headers=asked.authorization | more)).json()["name"] == "dgx-pixels"
 
 
-async def test_who_the_server_is_can_be_asked_without_all_its_state(settings: Settings) -> None:
-    """Each call through `stdio` begins with that: it takes no look at the library."""
-    async with asking(settings) as client:
-        who = (await client.get("/health", params={"only": "identity"})).json()
-        every = (await client.get("/health")).json()
+async def test_a_server_proves_itself_without_a_token_and_tells_nothing(settings: Settings) -> None:
+    """Each call through `stdio` begins with that: it takes no look at the library, and hands out nothing to who has no key."""
+    asked = with_token(settings)
+    settings.home.mkdir()
+    make_key(settings.home)
+    async with asking(asked) as client:
+        said = (await client.get("/proof", params={"challenge": "c"})).json()
+        long = (await client.get("/proof", params={"challenge": "c" * 1000})).json()
 
-    assert {*who} == {"name", "version", "home", "pid"}
-    assert who.items() <= every.items()
+    assert said == {"name": "dgx-pixels", "pid": os.getpid()} | proofs(asked, "c")
+    assert {*long} == {"name", "pid"}
+    assert (settings.home / "server.key").stat().st_mode & 0o777 == 0o600
+
+
+ANSWERS: dict[str, tuple[Callable[[Settings, str], object], str]] = {
+    "the server": (lambda s, c: {"name": "dgx-pixels", "pid": 7} | proofs(s, c), ""),
+    "one without the key": (lambda s, _: {"name": "dgx-pixels", "pid": 7, "home": str(s.home)}, "pretends to be"),
+    "one with a wrong proof": (lambda _, c: {"name": "dgx-pixels", "pid": 7, "server": "0" * 64, "token": c}, "pretends to be"),
+    "one that passes on another port's proof": (
+        lambda s, c: {"name": "dgx-pixels", "pid": 7} | proofs(s.model_copy(update={"port": 1}), c), "pretends to be",
+    ),
+    "one that repeats an old proof": (lambda s, _: {"name": "dgx-pixels", "pid": 7} | proofs(s, "old"), "pretends to be"),
+    "one with another token": (
+        lambda s, c: {"name": "dgx-pixels", "pid": 7} | proofs(s.model_copy(update={"token": None}), c), "wants another token",
+    ),
+    "nonsense": (lambda *_: ["dgx-pixels"], "Something other"),
+    "a pid that is none": (lambda s, c: {"name": "dgx-pixels", "pid": "1e9"} | proofs(s, c), "Something other"),
+    "too much": (lambda *_: {"name": "x" * 10_000_000}, "Something other"),
+    "depth": (lambda *_: "[" * 4000, "Something other"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("who", ANSWERS)
+async def test_our_clients_tell_nothing_to_who_is_not_their_server(settings: Settings, who: str) -> None:
+    """Whoever has taken the port first hears a challenge, no token, and is believed only with the home's key."""
+    asked = with_token(settings)
+    settings.home.mkdir()
+    make_key(settings.home)
+    answer, says = ANSWERS[who]
+    heard: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(f"{self.path}\n{self.headers}")
+            said = answer(asked, self.path.rpartition("=")[2])
+            with contextlib.suppress(ConnectionError):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write((said if isinstance(said, str) else json.dumps(said)).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", asked.port), Handler) as there:
+        thread = threading.Thread(target=lambda: there.serve_forever(poll_interval=0.01))
+        thread.start()
+        try:
+            if says:
+                with pytest.raises(NoServerError, match=says):
+                    await running(asked)
+            else:
+                assert await running(asked) == 7
+        finally:
+            there.shutdown()
+            thread.join()
+
+    assert len(heard) == 1
+    assert TOKEN not in heard[0]
+    assert str(settings.home) not in heard[0]
 
 
 def test_an_ipv6_address_stands_in_brackets_in_addresses(settings: Settings) -> None:

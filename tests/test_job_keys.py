@@ -17,7 +17,8 @@ from dgx_pixels.library.library import Library
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.answers import JobResult
-from dgx_pixels.tools.jobs import JobFailedError, JobPausedError, JobReport, JobRunner, Report
+from dgx_pixels.tools.job_work import JobFailedError, JobPausedError, JobReport, Report
+from dgx_pixels.tools.jobs import JobRunner
 
 POTION: dict[str, Any] = {"prompt": "a red potion", "steps": 1, "key": "potion-1"}
 
@@ -157,17 +158,19 @@ async def test_a_paused_job_goes_on_where_it_was(library: Library, runner: JobRu
 @pytest.mark.parametrize("lasting", [True, False])
 async def test_a_pause_that_was_accepted_is_kept_when_the_server_ends(library: Library, lasting: bool) -> None:
     """Though the work had not come to its next step: the next server does not go on with it; a cancel after it is a cancel."""
-    asked = asyncio.Event()
+    asked, begun = asyncio.Event(), asyncio.Semaphore(0)
 
     async def slow(report: JobReport) -> JobResult:
         report.pausable(asked.set)
+        begun.release()
         await asyncio.sleep(3600)
         return RESULT
 
     runner = JobRunner(library)
     await runner.take_over({"training": lambda _: slow} if lasting else {})
     paused, cancelled = (runner.start("training", "", "{}", slow) for _ in range(2))
-    await asyncio.sleep(0.05)
+    for _ in range(2):
+        await begun.acquire()
     assert runner.pause(paused)
     assert runner.pause(cancelled)
     assert runner.cancel(cancelled)
@@ -181,8 +184,10 @@ async def test_a_pause_that_was_accepted_is_kept_when_the_server_ends(library: L
 
 async def test_a_key_of_a_job_that_is_just_being_cancelled_is_not_burnt(runner: JobRunner) -> None:
     """Who asks again while it ends waits for the end, and has it begun anew."""
+    begun = asyncio.Event()
 
     async def hard_to_stop(_: Report) -> JobResult:
+        begun.set()
         try:
             await asyncio.sleep(3600)
         finally:
@@ -190,7 +195,7 @@ async def test_a_key_of_a_job_that_is_just_being_cancelled_is_not_burnt(runner: 
         return RESULT
 
     job_id, _ = await runner.start_once("sprite", "", "{}", hard_to_stop, key="one", asked="a")
-    await asyncio.sleep(0.05)
+    await begun.wait()
     runner.cancel(job_id)
     work = Counting()
     work.may_end.set()

@@ -12,7 +12,7 @@ import pytest
 from fastmcp import Client
 from PIL import Image
 
-from dgx_pixels.models.gpu import Tell
+from dgx_pixels.models.gpu_work import Tell
 from dgx_pixels.models.render import RenderRequest
 from dgx_pixels.models.renderer import Outcome, Renderer
 from dgx_pixels.server import app

@@ -12,7 +12,8 @@ from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.answers import AssetAnswer, JobResult, Reload
-from dgx_pixels.tools.jobs import JobFailedError, JobRunner, Report, Work
+from dgx_pixels.tools.job_work import JobFailedError, Report, Work
+from dgx_pixels.tools.jobs import JobRunner
 
 ASSET = AssetAnswer(
     id="a", version=1, name="a", path="sprites/item_a.png", file="/a.png", width=32, height=32, colors=1, seed=1, checks={},

@@ -61,7 +61,7 @@ async def test_assets_are_found_page_by_page(running: tuple[Client[Any], Service
         ({"kind": "'; DROP TABLE assets; --"}, "is not one of sprite, sheet, tileset"),
         ({"tags": ["x'; DROP TABLE assets; --"]}, "is not allowed"),
         ({"words": "'; --"}, "cannot be looked for"),
-        ({"words": "\ud800"}, "cannot be looked for"),
+        ({"words": "\ud800"}, "half a character"),
         ({"palette": "nope"}, "'nope' is not a palette"),
         ({"palette": "../../etc/passwd.hex"}, "may not be read"),
         ({"cursor": "forged"}, "none of ours"),

@@ -6,16 +6,19 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from conftest import in_both_eras
 from fastmcp import Client
 
 from dgx_pixels.server.app import INSTRUCTIONS
-from dgx_pixels.tools.answers import JobAnswer, PublishAnswer, schema_of
+from dgx_pixels.tools.answers import JobAnswer, PublishAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 
 MOST_TOKENS = 12_000
 MOST_BYTES = 2048
 """Clients cut descriptions and instructions there."""
 
 
+@in_both_eras
 async def test_the_listing_is_short(client: Client[Any], record_property: Callable[[str, object], None]) -> None:
     """All tools together, as they are sent, are below 12,000 tokens, a token being taken as four characters."""
     tools = await client.list_tools()
@@ -25,6 +28,7 @@ async def test_the_listing_is_short(client: Client[Any], record_property: Callab
     assert sum(lengths.values()) / 4 < MOST_TOKENS, lengths
 
 
+@in_both_eras
 async def test_descriptions_and_instructions_are_not_cut(client: Client[Any]) -> None:
     """Each has less than 2 KB, and says something."""
     for tool in await client.list_tools():
@@ -33,6 +37,7 @@ async def test_descriptions_and_instructions_are_not_cut(client: Client[Any]) ->
     assert 50 < len(INSTRUCTIONS.encode()) < MOST_BYTES
 
 
+@in_both_eras
 async def test_every_argument_is_described(client: Client[Any]) -> None:
     """An agent need not guess what one means."""
     for tool in await client.list_tools():

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 from fastmcp import Client, FastMCP
 from prometheus_client import generate_latest
+from starlette.requests import ClientDisconnect
 from test_metrics import value
 
 from dgx_pixels.server import logs
 from dgx_pixels.server.app import build
 from dgx_pixels.server.settings import Settings
-from dgx_pixels.tools.jobs import CURRENT_JOB
+from dgx_pixels.tools.job_work import CURRENT_JOB
 
 
 @pytest.fixture
@@ -116,6 +117,16 @@ def test_what_a_started_server_says_is_bounded_while_it_lives(tmp_path: Path) ->
     assert [file.name for file in files] == ["server.log", "server.log.1"]
     assert all(0 < file.stat().st_size <= 2100 for file in files)
     assert log.read_text().splitlines()[-1] == "the last word"
+
+
+def test_a_client_that_hangs_up_is_no_traceback(logging_into: Path) -> None:
+    """Else whoever breaks off requests would fill the log with them, and push out what is to be read."""
+    logger = logging.getLogger("mcp.server.streamable_http")
+    for error in (ClientDisconnect(), ValueError("of another kind")):
+        logger.error("Error handling POST request", exc_info=error)
+
+    (line,) = logging_into.read_text().splitlines()
+    assert "of another kind" in line
 
 
 def test_the_log_is_bounded(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:

@@ -26,7 +26,7 @@ from dgx_pixels.models.renderer import Renderer
 from dgx_pixels.pixels.png_text import recipe_in
 from dgx_pixels.server.settings import Settings
 
-SCHEDULE = Schedule("dpmpp_2m", 4, 3.0)
+SCHEDULE = Schedule("dpmpp_2m", 2, 3.0)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_it_draws_what_diffusers_draws_with_it(renderer: Renderer, loras: Path) 
     pipeline.set_adapters(["words"], [0.7])
     with torch.inference_mode():
         theirs = pipeline(
-            "a red potion", width=32, height=32, num_inference_steps=4, guidance_scale=3.0, output_type="np",
+            "a red potion", width=32, height=32, num_inference_steps=2, guidance_scale=3.0, output_type="np",
             generator=torch.Generator("cpu").manual_seed(1),
         ).images[0]  # fmt: skip
 

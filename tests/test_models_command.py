@@ -136,6 +136,25 @@ def test_a_wrong_digest_is_thrown_away(settings: Settings, hub: Hub, capsys: pyt
     assert "pixel-art-xl" in listed(settings)
 
 
+def test_a_hub_cannot_name_a_place_to_write_to(settings: Settings, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its commit and digests become names of folders and files: they are refused if they are none."""
+    hub.repos[BASE].commit = "/../../../x"
+
+    assert run(settings, "pull", "sdxl", "--endpoint", hub.endpoint) == 1
+    assert "names digests or sizes that are none" in capsys.readouterr().err
+    assert not (settings.home.parent / "x").exists()
+    assert hub.ranges == []
+
+
+def test_a_hub_cannot_fill_the_disk(settings: Settings, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    """No more is kept of a file than the hub said before, when there was found to be room for it."""
+    hub.repos[PIXEL].more = b"x" * 3_000_000
+
+    assert run(settings, "add", PIXEL, "--endpoint", hub.endpoint) == 1
+    assert "more comes than the" in capsys.readouterr().err
+    assert sum(f.stat().st_size for f in (settings.home / "models").rglob("*.part")) < 1_000_000
+
+
 def test_too_small_a_disk_is_said_before_anything_is_fetched(
     settings: Settings, hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

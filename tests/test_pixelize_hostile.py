@@ -81,11 +81,11 @@ def survives(folder: Path, count: int, *, large: bool) -> tuple[dict[str, int], 
 
 
 def test_every_kind_of_file_gets_an_answer(tmp_path: Path) -> None:
-    """Two of each kind: art for what is a picture, a sentence for what is none, in one process that lives on."""
-    counts, memory = survives(tmp_path, 44, large=False)
+    """One of each kind: art for what is a picture, a sentence for what is none, in one process that lives on."""
+    counts, memory = survives(tmp_path, 22, large=False)
 
-    assert counts["made"] >= 30
-    assert counts["refused"] >= 5
+    assert counts["made"] >= 15
+    assert counts["refused"] >= 3
     assert memory < _TWO_GB
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import text_of
+from conftest import in_both_eras, text_of
 from fastmcp import Client, FastMCP
 from pictures import file_of, potion
 from PIL import Image
@@ -44,6 +44,7 @@ async def test_a_picture_becomes_the_art_that_it_shows(client: Client[Any], game
     assert all(check["ok"] for check in asset["checks"].values())
 
 
+@in_both_eras
 async def test_the_answer_says_what_was_found(client: Client[Any], picture: Path) -> None:
     """Kind, confidence, grid, ground and source are data, and the text names the cells; a preview comes with it."""
     answer = await client.call_tool("pixelize_image", {"image": str(picture)})

@@ -90,7 +90,7 @@ def test_without_text_nothing_is_left_but_the_pixels() -> None:
     assert before == after
 
 
-BOMB = zlib.compress(bytes(100_000_000), 9)
+BOMB = zlib.compress(bytes(20_000_000), 9)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ BOMB = zlib.compress(bytes(100_000_000), 9)
     [
         (holding(chunk(b"zTXt", b"dgx_pixels\0\0" + BOMB)), "more than 65,536 bytes"),
         (holding(chunk(b"iTXt", b"dgx_pixels\0\1\0\0\0" + BOMB)), "more than 65,536 bytes"),
-        (holding(chunk(b"tEXt", b"dgx_pixels\0" + bytes(100_000_000))), "more than 65,536 bytes"),
+        (holding(chunk(b"tEXt", b"dgx_pixels\0" + bytes(20_000_000))), "more than 65,536 bytes"),
         (holding(chunk(b"zTXt", b"dgx_pixels\0\0nothing packed")), "cannot be unpacked"),
         (holding(chunk(b"zTXt", b"dgx_pixels\0")), ""),
         (holding(chunk(b"iTXt", b"dgx_pixels\0\0\0no end")), "no proper head"),

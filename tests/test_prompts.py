@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from conftest import in_both_eras
 from fastmcp import Client
 from mcp_types import PromptReference, ResourceTemplateReference, TextContent, TextResourceContents
 
@@ -46,6 +47,7 @@ async def unknown(client: Client[Any], text: str) -> set[str]:
     return wrong | (found - uris)
 
 
+@in_both_eras
 async def test_the_guide_teaches_all_tools_in_under_2000_words(client: Client[Any]) -> None:
     """It names every tool, and nothing that there is not: no tool, no parameter, no resource."""
     text = await guide(client)
@@ -55,6 +57,7 @@ async def test_the_guide_teaches_all_tools_in_under_2000_words(client: Client[An
     assert await unknown(client, text) == set()
 
 
+@in_both_eras
 async def test_each_prompt_leads_through_tools_that_there_are(client: Client[Any]) -> None:
     """With what the person said in it, as they said it; with its defaults, too, where it has them."""
     listed = {prompt.name: prompt for prompt in await client.list_prompts()}
@@ -69,12 +72,14 @@ async def test_each_prompt_leads_through_tools_that_there_are(client: Client[Any
         assert "$" not in (await rendered(client, name, needed)).replace(arguments.get("character", "$"), "")
 
 
+@in_both_eras
 async def test_a_prompt_without_what_it_needs_is_refused(client: Client[Any]) -> None:
     """The argument is named."""
     with pytest.raises(Exception, match="character"):
         await client.get_prompt("make_character", {})
 
 
+@in_both_eras
 async def test_ids_and_names_are_completed(client: Client[Any]) -> None:
     """Of models, assets and jobs by what there is, newest first; of palettes and views for prompts; of free text nothing."""
     asked = {"prompt": "a red potion", "seed": 7, "steps": 1}

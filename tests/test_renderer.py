@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dgx_pixels.models.catalogue import SIZES, ModelError, embedded
 from dgx_pixels.models.contender import Contender
-from dgx_pixels.models.gpu import Preview
+from dgx_pixels.models.gpu_work import Preview
 from dgx_pixels.models.profiles import Sampler, Schedule, schedule_for
 from dgx_pixels.models.render import BATCHES, Reference, Render, RenderRequest, batch_for
 from dgx_pixels.models.renderer import Renderer
@@ -184,6 +184,7 @@ def test_wrapped_edges_are_no_edges(renderer: Renderer, wrap: Any) -> None:  # n
         assert (error < 1e-4) == (axis in wrap), (name, axis, error)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_wrapped_renders_of_all_sizes_have_no_edges_in_sdxl() -> None:
     """A UNet that halves twice does the same to a rolled picture at every size asked of it; at 126 latents it would not."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import in_both_eras
 from fastmcp import Client
 from mcp import MCPError
 from mcp_types import BlobResourceContents, TextResourceContents
@@ -17,7 +18,8 @@ from PIL import Image
 
 from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import read_palette
-from dgx_pixels.tools.answers import AssetList, ModelList
+from dgx_pixels.tools.answers import AssetList
+from dgx_pixels.tools.answers_models import ModelList
 
 
 async def read(client: Client[Any], uri: str) -> Any:  # noqa: ANN401  # JSON
@@ -27,6 +29,7 @@ async def read(client: Client[Any], uri: str) -> Any:  # noqa: ANN401  # JSON
     return json.loads(content.text)
 
 
+@in_both_eras
 async def test_models_are_listed_alike_by_tool_and_resource(client: Client[Any]) -> None:
     """A client that shows the model no resources misses nothing."""
     listed = ModelList.model_validate((await client.call_tool("list_models")).structured_content)
@@ -38,6 +41,7 @@ async def test_models_are_listed_alike_by_tool_and_resource(client: Client[Any])
     assert all(len(digest) == 64 for digest in one["weights_sha256"].values())
 
 
+@in_both_eras
 async def test_every_listed_palette_can_be_named(client: Client[Any]) -> None:
     """The names are those that a palette argument takes, and the colours those that it locks to."""
     listed = (await read(client, "pixels://palettes"))["palettes"]
@@ -47,6 +51,7 @@ async def test_every_listed_palette_can_be_named(client: Client[Any]) -> None:
         assert [to_hex(c) for c in read_palette(palette["name"])] == palette["colors"]
 
 
+@in_both_eras
 async def test_assets_are_listed_alike_and_their_pictures_are_true(client: Client[Any], game: Path) -> None:
     """An asset can be found, read with its recipe, fetched at its true size, and seen enlarged."""
     await client.call_tool("generate_sprite", {"prompt": "a red potion", "seed": 7, "steps": 1})
@@ -76,12 +81,14 @@ async def test_assets_of_other_projects_are_listed_only_when_asked(client: Clien
 
 
 @pytest.mark.parametrize("uri", ["pixels://models/nope", "pixels://assets/nope", "pixels://assets/nope/image"])
+@in_both_eras
 async def test_unknown_resources_are_named(client: Client[Any], uri: str) -> None:
     """Reading what is not there says so."""
     with pytest.raises(MCPError, match=r"There is no .* 'nope'"):
         await client.read_resource(uri)
 
 
+@in_both_eras
 async def test_every_tool_tells_clients_all_four_hints(client: Client[Any]) -> None:
     """Clients ask people less when a tool says what it does and does not do; descriptions fit their limit."""
     for tool in await client.list_tools():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import text_of
+from conftest import in_both_eras, text_of
 from fastmcp import Client, FastMCP
 from PIL import Image
 
@@ -39,6 +39,7 @@ def settings_in(game: Path) -> dict[str, Any]:
     return found
 
 
+@in_both_eras
 async def test_what_is_set_once_need_not_be_said_again(client: Client[Any], game: Path) -> None:
     """A sprite and a pixelized picture take the project's palette, until a call says otherwise."""
     await said(client, "setup_project", palette="pico-8", tile_size=32, view="side", model="tiny-sdxl")

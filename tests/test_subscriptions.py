@@ -148,7 +148,7 @@ async def test_a_job_that_ends_is_told(server: FastMCP[Any], era: str) -> None:
     """A client that was answered before the end need not ask again and again."""
     heard = Heard(era)
     async with Client(server, mode=era, message_handler=heard) as client:
-        asked = {"prompt": "a red potion", "seed": 1, "steps": 20, "wait_s": 0}
+        asked = {"prompt": "a red potion", "seed": 1, "steps": 10, "wait_s": 0}
         job = (await client.call_tool("generate_sprite", asked)).structured_content
         assert job is not None
         uri = f"pixels://jobs/{job['job_id']}"

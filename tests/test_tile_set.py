@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from terrains import ground, tileset
 
-from dgx_pixels.pixels.palette import read_palette
+from dgx_pixels.pixels.palette import palette_of, read_palette
 from dgx_pixels.pixels.tile_block import tileset_block
 from dgx_pixels.pixels.tile_layout import Kind, edges_of
 from dgx_pixels.pixels.tile_map import EMPTY, draw_map, misfits, random_map
 from dgx_pixels.pixels.tile_mask import Transition
-from dgx_pixels.pixels.tile_paint import atlas_of, palette_in, tiles_of
+from dgx_pixels.pixels.tile_paint import atlas_of, tiles_of
 from dgx_pixels.pixels.tile_seams import prove
 from dgx_pixels.pixels.tile_set import make_textures
 from dgx_pixels.pixels.tile_texture import difference, fit_period, seam, vary
@@ -99,12 +99,14 @@ def test_alpha_is_binary_and_colours_are_few(kind: Kind) -> None:
 
     assert {*np.unique(rgba[..., 3])} <= {0, 255}
     assert not rgba[rgba[..., 3] == 0].any()
-    assert len(palette_in(rgba)) <= 12
+    assert len(palette_of(rgba[..., :3][rgba[..., 3] > 0])) <= 12
 
 
 def test_a_locked_palette_holds() -> None:
     """Lines, lights and shadows keep to it, too."""
-    assert set(palette_in(tileset("wang16", palette=read_palette("pico-8")).atlas)) <= set(read_palette("pico-8"))
+    locked = tileset("wang16", palette=read_palette("pico-8")).atlas
+
+    assert {*palette_of(locked[..., :3][locked[..., 3] > 0])} <= set(read_palette("pico-8"))
 
 
 def test_an_atlas_is_its_tiles() -> None:

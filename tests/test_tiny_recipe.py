@@ -120,7 +120,7 @@ def test_every_picture_stands_on_the_ground_or_fills_its_square(release: Path) -
 def test_captions_name_the_thing_and_only_colours_that_it_shows(release: Path) -> None:
     """However it is worded, a caption says one of the subject's nouns; no other colour goes before it."""
     rng = random.Random(0)
-    axes = [e for e in examples(read_tiles(release)) if e.tile.path == "item/weapon/hand_axe2.png"]
+    axes = examples([tile for tile in read_tiles(release) if tile.path == "item/weapon/hand_axe2.png"])
     said = [(ask(e, rng), e) for e in axes for _ in range(50)]
 
     assert {e.colours[0] for e in axes} == set(COLOURS)

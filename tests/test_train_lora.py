@@ -180,6 +180,7 @@ async def test_a_dry_run_reports_and_trains_nothing(trainer: Client[Any], settin
     assert not (settings.home / "jobs" / answer["job_id"]).exists()
 
 
+@pytest.mark.slow
 async def test_a_lora_is_there_to_draw_with(trainer: Client[Any], settings: Settings, folder: Path) -> None:
     """Trained, listed with trigger and weight, its samples in the library, and drawn with: another picture than without."""
     asked = {**SHORT, "source": str(folder), "steps": 4, "sample_prompts": ["a red potion"], "licence": "CC0-1.0"}

@@ -19,7 +19,8 @@ from dgx_pixels.models.training_spec import settings_for
 from dgx_pixels.server.cli import main
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.answers import JobResult
-from dgx_pixels.tools.jobs import JobPausedError, JobReport, JobRunner
+from dgx_pixels.tools.job_work import JobPausedError, JobReport
+from dgx_pixels.tools.jobs import JobRunner
 from dgx_pixels.tools.training_job import _progress
 from dgx_pixels.tools.training_process import Event, train
 from dgx_pixels.tools.training_queue import training_turn
@@ -112,9 +113,14 @@ async def test_closing_pauses_what_nobody_takes_over(tmp_path: Path) -> None:
     await library.close()
 
 
-async def test_the_process_that_dies_without_a_word_is_told_of(tmp_path: Path) -> None:
-    """A spec that it cannot read fails in its own words; of one that was asked to stop before it could listen, it is paused."""
+async def test_the_process_that_dies_without_a_word_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spec that it cannot read fails in its own words; of one that was asked to stop before it could listen, it is paused.
+
+    Modules of the working folder, which may be a stranger's game, are none of its own.
+    """
     (tmp_path / "spec.json").write_text("{}")
+    (tmp_path / "filelock.py").write_text("raise SystemExit('this must not run')")
+    monkeypatch.chdir(tmp_path)
     heard: list[Event] = []
 
     async def told(event: Event) -> None:

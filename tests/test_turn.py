@@ -19,7 +19,8 @@ from fastmcp import Client, FastMCP
 from filelock import FileLock, Timeout
 from training import events_of, spec, start
 
-from dgx_pixels.models.gpu import GpuThread, Tell
+from dgx_pixels.models.gpu import GpuThread
+from dgx_pixels.models.gpu_work import Tell
 from dgx_pixels.models.training_metrics import read_metrics
 from dgx_pixels.models.turn import Turn
 from dgx_pixels.server.settings import Settings

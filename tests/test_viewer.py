@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from comparing import compare, vote, write_loras
+from conftest import in_both_eras
 from fastmcp import Client
 from mcp_types import TextResourceContents
 
@@ -56,6 +58,7 @@ def held(text: str) -> Any:  # noqa: ANN401  # JSON
     return json.loads(data)
 
 
+@in_both_eras
 async def test_hosts_find_the_page_by_the_tool(client: Client[Any]) -> None:
     """compare_models names the view, in both protocol eras, and it is there as an MCP App; record_vote may be called from it."""
     tools = {tool.name: tool for tool in await client.list_tools()}
@@ -92,6 +95,20 @@ def test_the_page_holds_what_it_is_given() -> None:
     assert len(Scripts(text).scripts) == len(Scripts(viewer()).scripts) == 2
 
 
+def test_the_page_by_itself_runs_no_script_but_its_own() -> None:
+    """Its policy names the digest of that script, and lets it reach nothing."""
+    text = page({"rounds": []}, {})
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)
+    (script,) = (script for attributes, script in Scripts(text).scripts if not attributes)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+    assert policy is not None
+    assert f"script-src 'sha256-{digest}';" in policy[1]
+    assert policy[1].startswith("default-src 'none'")
+    assert text.index("Content-Security-Policy") < text.index("<style>")
+
+
+@in_both_eras
 async def test_the_page_in_the_library_tells_who_was_who_only_after_the_last_vote(
     client: Client[Any], settings: Settings
 ) -> None:

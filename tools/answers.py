@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from dgx_pixels.library.comparison_answer import ComparisonAnswer
+from dgx_pixels.library.comparison_answer import Answer, ComparisonAnswer
 from dgx_pixels.library.records import JobStatus
 from dgx_pixels.tools.answers_replay import ReplayAnswer
 from dgx_pixels.tools.answers_training import TrainingAnswer
-
-
-class Answer(BaseModel):
-    """Base of all answers."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 class CheckAnswer(Answer):
@@ -217,83 +211,3 @@ class SetupAnswer(Answer):
     plugin: str | None = Field(description="absolute path of the reload plugin, if the game has it")
     plugin_copied: bool
     next: str = Field(description="what to do now")
-
-
-class ModelSummary(Answer):
-    """A base model, and what it draws."""
-
-    id: str
-    licence: str
-    sizes: list[int] = Field(description="sides in pixels of the sprites it truly draws")
-    default: bool
-    ready: bool
-    problem: str | None = Field(description="why it cannot be used, if it is not ready")
-    architecture: str
-    size: int = Field(description="bytes of weights")
-    sha256: str | None = Field(description="of its UNet's file; null until it was computed")
-
-
-class LoraSummary(Answer):
-    """A LoRA, which a contender puts onto a base model."""
-
-    id: str
-    licence: str
-    size: int
-    sha256: str | None
-    trigger_words: list[str] = Field(description="put these into the prompt")
-    recommended_weight: float
-    rank: int
-    naming: str
-    problem: str | None
-
-
-class VaeSummary(Answer):
-    """A VAE by itself."""
-
-    id: str
-    licence: str
-    size: int
-    sha256: str | None
-    problem: str | None
-
-
-class ModelList(Answer):
-    """All models on this machine."""
-
-    models: list[ModelSummary] = Field(description="base models")
-    loras: list[LoraSummary]
-    vaes: list[VaeSummary]
-
-
-def schema_of(answer: type[Answer]) -> dict[str, Any]:
-    """The JSON schema that a tool announces for this answer.
-
-    An agent pays for each word of the listing before it has asked for anything. So the titles go, which only say the names
-    again; and of a job's result, a published asset and a comparison only the parts are told: in full they would stand in the
-    listing once for every tool that answers with them.
-    """
-    schema = answer.model_json_schema(mode="serialization")
-    if answer is JobAnswer:
-        schema["properties"]["result"] = {"anyOf": [{"type": "object"}, {"type": "null"}], "description": _RESULT}
-        schema["$defs"] = {"Progress": schema["$defs"]["Progress"]}
-    elif answer is PublishAnswer:
-        schema["properties"]["asset"] = {"type": "object", "description": _ASSET}
-        del schema["$defs"]
-    elif answer is VoteAnswer:
-        schema["properties"]["comparison"] = {"anyOf": [{"type": "object"}, {"type": "null"}], "description": _COMPARISON}
-        del schema["$defs"]
-    return _untitled(schema)
-
-
-def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema without its titles; a property may well be called "title"."""
-    return {
-        name: {key: _untitled(part) for key, part in value.items()} if name in ("properties", "$defs")
-        else _untitled(value) if isinstance(value, dict) else value
-        for name, value in schema.items() if name != "title"
-    }  # fmt: skip
-
-
-_ASSET = f"{{{', '.join(AssetAnswer.model_fields)}}}"
-_RESULT = f"assets: [{_ASSET}]; by kind of job also {', '.join(list(JobResult.model_fields)[1:])}"
-_COMPARISON = f"null until voting has ended, then {', '.join(ComparisonAnswer.model_fields)}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from dgx_pixels.library.comparison_answer import Answer
 
 
-class ReplayAnswer(BaseModel):
+class ReplayAnswer(Answer):
     """Whether a picture that was made again is the same."""
-
-    model_config = ConfigDict(frozen=True)
 
     of: str | None = Field(description="the original, as id@version; null if the library does not have it")
     identical: bool = Field(description="whether the PNG has the very same bytes")

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from dgx_pixels.library.comparison_answer import Answer
 
 
-class ExpectedAnswer(BaseModel):
+class ExpectedAnswer(Answer):
     """How long a training will take on this machine."""
-
-    model_config = ConfigDict(frozen=True)
 
     seconds: int
     how: Literal["measured", "calculated"]
     note: str = Field(description="one sentence on where the figure comes from")
 
 
-class TrainingAnswer(BaseModel):
+class TrainingAnswer(Answer):
     """A LoRA that was trained, or, of a dry run, what would be."""
-
-    model_config = ConfigDict(frozen=True)
 
     dry_run: bool
     lora: str = Field(description="its id")

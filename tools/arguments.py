@@ -48,11 +48,6 @@ def name_or_words(name: str | None, words: str) -> str:
         raise RequestError(str(error)) from error
 
 
-def clean(text: str) -> str:
-    """A text without half characters (lone surrogates), which the database refuses: they name nothing."""
-    return text.encode(errors="replace").decode()
-
-
 CategoryArgument = Annotated[
     str,
     Field(
@@ -67,6 +62,9 @@ PaletteArgument = Annotated[
         ".gpl, .pal or PNG file, or 'project': the colours of the project's own pixel art. The project's setting if left out; "
         "'none' locks to nothing."
     ),
+]
+ModelArgument = Annotated[
+    str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
 ]
 TransparentArgument = Annotated[
     bool | None, Field(description="Cut the ground away (alpha 0 or 255). Default: yes, except for tiles and backgrounds.")

@@ -9,29 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final, get_args
-
-import numpy as np
+from typing import TYPE_CHECKING, Final
 
 from dgx_pixels.bevy.items import META, MOST_SIDECAR_BYTES, sha256
 from dgx_pixels.bevy.manifest import ManifestError, read_manifest
-from dgx_pixels.bevy.names import Category, name_from_prompt
 from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.library.records import NewVersion
-from dgx_pixels.pixels.art_options import MOST_COLORS
-from dgx_pixels.pixels.colour import to_hex
-from dgx_pixels.pixels.read import MOST_BYTES, PictureError, read_picture
+from dgx_pixels.pixels.read import MOST_BYTES, PictureError
 from dgx_pixels.tools.asset_details import Details, read_details
+from dgx_pixels.tools.asset_files import drawn_by_hand, named, pngs_below
 from dgx_pixels.tools.read_roots import ReadError, read_file
 from dgx_pixels.tools.recipes import BY_HAND, recipe_of, words_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from dgx_pixels.bevy.manifest import ManifestEntry
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.library.records import AssetVersion
@@ -66,7 +57,7 @@ async def keep_edited(services: Services, project: BevyProject, path: str) -> As
     if await _known(services, project, path, data) is not None:
         return None
     try:
-        drawn = await _drawn(services, data, path)
+        drawn = await drawn_by_hand(services, data, path)
     except PictureError:
         return None
     parent = await _version(services, entry)
@@ -113,7 +104,7 @@ async def import_sprites(services: Services, project: BevyProject, folder: str =
     Category and name are those of its file's name, as we name files, else item and the words of it. Raises LibraryError.
     """
     result = Imported()
-    paths, unnamed = await asyncio.to_thread(_pngs, project, folder)
+    paths, unnamed = await asyncio.to_thread(pngs_below, project, folder)
     result.skipped.extend((path, "Its name is no UTF-8 text: rename it.") for path in unnamed)
     result.skipped.extend(
         (path, f"There are more than {MOST_IMPORTED:,} files: import folder by folder.") for path in paths[MOST_IMPORTED:]
@@ -148,7 +139,7 @@ async def _import(services: Services, project: BevyProject, path: str) -> AssetV
     if entry is not None and entry.sha256 == sha256(data):  # published from another machine's library
         category, name, details = entry.category, entry.name, await asyncio.to_thread(_published, services, project, entry)
     return await services.library.add(replace(
-        await _drawn(services, data, path), project=str(project.root), name=name, category=category, kind=details.kind,
+        await drawn_by_hand(services, data, path), project=str(project.root), name=name, category=category, kind=details.kind,
         recipe=json.dumps(recipe or {"kind": "imported", "imported_sha256": sha256(data)}, sort_keys=True),
         details=details.model_dump_json(),
     ))  # fmt: skip
@@ -207,50 +198,3 @@ async def _version(services: Services, entry: ManifestEntry) -> AssetVersion | N
         return await services.library.version(entry.id, entry.version)
     except LibraryError:
         return None  # published from another machine's library
-
-
-async def _drawn(services: Services, data: bytes, path: str) -> NewVersion:
-    """A picture as a version that says only what the picture itself tells. Raises PictureError, also if it is no PNG."""
-    picture = await asyncio.get_running_loop().run_in_executor(services.pictures, read_picture, data)
-    if picture.format != "PNG" or picture.shrunk > 1:
-        raise PictureError(
-            f"It is a {picture.format} of {picture.width}x{picture.height}: only PNGs of at most 4096x4096 are kept."
-        )
-    colors = await asyncio.to_thread(_colors, picture.rgba)
-    return NewVersion(
-        project="", path=path, kind="sprite", name="", category="item", png=data, recipe="{}", width=picture.width,
-        height=picture.height, colors=len(colors), seed=0,
-        palette=tuple(to_hex((c >> 16, c >> 8 & 255, c & 255)) for c in colors.tolist()) if len(colors) <= MOST_COLORS else None,
-    )  # fmt: skip
-
-
-def _colors(rgba: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """The colours of what is not clear, each as 0xrrggbb."""
-    red, green, blue = np.moveaxis(rgba[rgba[..., 3] > 0][:, :3].astype(np.uint32), 1, 0)
-    return np.unique(red << 16 | green << 8 | blue)
-
-
-def _pngs(project: BevyProject, folder: str) -> tuple[list[str], list[str]]:
-    """The PNGs in a folder of assets/ and below it, as paths relative to assets/; links are not followed.
-
-    Apart from them those whose names are no UTF-8 text, with escapes for what is not.
-    """
-    start = (project.assets / folder).resolve()
-    if not start.is_relative_to(project.assets):
-        raise LibraryError(f"{folder[:200]!r} is not inside {project.assets}: name a folder that is.")
-    if not start.is_dir():
-        raise LibraryError(f"There is no folder {start}: name one inside {project.assets}.")
-    found = (file for file in start.rglob("*") if file.suffix.lower() == ".png" and file.is_file() and not file.is_symlink())
-    paths = sorted(file.relative_to(project.assets).as_posix() for file in found)
-    shown = {path: os.fsencode(path).decode(errors="backslashreplace") for path in paths}
-    return [path for path in paths if shown[path] == path], [name for path, name in shown.items() if name != path]
-
-
-def named(path: str) -> tuple[Category, str]:
-    """Category and name of an asset, from its file's name: as we name files, else item and the words of it."""
-    stem = PurePosixPath(path).stem
-    first, _, rest = stem.lower().partition("_")
-    category: Category | None = next((c for c in get_args(Category) if c == first), None)
-    if category is not None and rest:
-        return category, name_from_prompt(rest.replace("_", " "))
-    return "item", name_from_prompt(stem.replace("_", " "))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.models.gpu import Priority
+from dgx_pixels.models.gpu_work import Priority
 from dgx_pixels.tools.answers import BatchAnswer, BatchAsset, BatchItemAnswer, JobResult
 from dgx_pixels.tools.job_finished import publish
-from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.job_work import JobFailedError
 from dgx_pixels.tools.sprite_job import JOB_ERRORS, make_sprites
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dgx_pixels.tools.answers import AssetAnswer
     from dgx_pixels.tools.batch_request import BatchItem, BatchRequest
     from dgx_pixels.tools.job_finished import Finished
-    from dgx_pixels.tools.jobs import Report
+    from dgx_pixels.tools.job_work import Report
     from dgx_pixels.tools.services import Services
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,9 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.tools.answers import JobAnswer, schema_of
+from dgx_pixels.tools.answers import JobAnswer
 from dgx_pixels.tools.answers_content import shown
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import JobIdArgument
 from dgx_pixels.tools.services import Services, ServicesDep
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from fastmcp import Context
@@ -14,7 +15,8 @@ from pydantic import Field
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
+from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
     KeyArgument,
@@ -31,19 +33,43 @@ from dgx_pixels.tools.comparison_reference import asset_pictures, style_of_asset
 from dgx_pixels.tools.comparison_request import MOST_SEEDS, asked_contenders, comparison_request
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.job_resume import check_alone, resumed
-from dgx_pixels.tools.jobs import JobFailedError
-from dgx_pixels.tools.project_defaults import palette_or_default, settings_of, size_or_default
+from dgx_pixels.tools.job_work import JobFailedError
+from dgx_pixels.tools.project_defaults import locked_palette, settings_of, size_or_default
 from dgx_pixels.tools.prompt_sets import asked_prompts, prompt_sets
-from dgx_pixels.tools.read_roots import ReadError, asked_palette
+from dgx_pixels.tools.read_roots import ReadError
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_request import read_profile
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.pixels.likeness import Style
-    from dgx_pixels.tools.jobs import Report
 
 VIEWER = "ui://dgx-pixels/comparison"
+
+
+_Contenders = Annotated[
+    list[str] | None,
+    Field(
+        description="2 to 4, each a base model with LoRAs as 'base+lora:weight': ['tiny-sdxl', 'tiny-sdxl+mine:0.8']. "
+        "A base without LoRAs is added if there is none."
+    ),
+]
+_Prompts = Annotated[list[str] | None, Field(description="1 to 20 prompts; or give prompt_set.")]
+_PromptSet = Annotated[str | None, Field(description="A set of ours.", json_schema_extra={"enum": [*prompt_sets(), None]})]
+_Seeds = Annotated[
+    int, Field(description="How many for each prompt: seed, seed + 1, ...", json_schema_extra=bounds(1, MOST_SEEDS))
+]
+_Seed = Annotated[int | None, Field(description="The first; random if left out.")]
+_Size = Annotated[int | str | None, Field(description="As in generate_sprite.")]
+_Colors = Annotated[int | None, Field(description="At most this many.", json_schema_extra=bounds(2, 256))]
+_Steps = Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))]
+_Guidance = Annotated[float | None, Field(description="Replaces the profile's.", json_schema_extra=bounds(1, 20))]
+_Reference = Annotated[
+    str | None,
+    Field(description="Sprites to measure likeness to: 'project', a folder, or asset ids split by commas."),
+]
+_Blind = Annotated[bool, Field(description="Tell who drew what only after the vote; other votes don't count later.")]
+_Resume = Annotated[str | None, Field(description="job_id of a failed or cancelled comparison whose rest shall be drawn; alone.")]
 
 
 @tool(
@@ -54,38 +80,23 @@ VIEWER = "ui://dgx-pixels/comparison"
 )
 async def compare_models(
     ctx: Context,
-    contenders: Annotated[
-        list[str] | None,
-        Field(
-            description="2 to 4, each a base model with LoRAs as 'base+lora:weight': ['tiny-sdxl', 'tiny-sdxl+mine:0.8']. "
-            "A base without LoRAs is added if there is none."
-        ),
-    ] = None,
-    prompts: Annotated[list[str] | None, Field(description="1 to 20 prompts; or give prompt_set.")] = None,
-    prompt_set: Annotated[
-        str | None, Field(description="A set of ours.", json_schema_extra={"enum": [*prompt_sets(), None]})
-    ] = None,
+    contenders: _Contenders = None,
+    prompts: _Prompts = None,
+    prompt_set: _PromptSet = None,
     category: CategoryArgument = "item",
-    seeds: Annotated[
-        int, Field(description="How many for each prompt: seed, seed + 1, ...", json_schema_extra=bounds(1, MOST_SEEDS))
-    ] = 1,
-    seed: Annotated[int | None, Field(description="The first; random if left out.")] = None,
+    seeds: _Seeds = 1,
+    seed: _Seed = None,
     profile: Annotated[str, Field(description="draft (fast), standard or best.")] = "standard",
-    size: Annotated[int | str | None, Field(description="As in generate_sprite.")] = None,
-    colors: Annotated[int | None, Field(description="At most this many.", json_schema_extra=bounds(2, 256))] = None,
+    size: _Size = None,
+    colors: _Colors = None,
     palette: PaletteArgument = None,
     transparent: TransparentArgument = None,
     negative_prompt: Annotated[str, Field(description="What must not be drawn.")] = "",
-    steps: Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))] = None,
-    guidance: Annotated[float | None, Field(description="Replaces the profile's.", json_schema_extra=bounds(1, 20))] = None,
-    reference: Annotated[
-        str | None,
-        Field(description="Sprites to measure likeness to: 'project', a folder, or asset ids split by commas."),
-    ] = None,
-    blind: Annotated[bool, Field(description="Tell who drew what only after the vote; other votes don't count later.")] = True,
-    resume: Annotated[
-        str | None, Field(description="job_id of a failed or cancelled comparison whose rest shall be drawn; alone.")
-    ] = None,
+    steps: _Steps = None,
+    guidance: _Guidance = None,
+    reference: _Reference = None,
+    blind: _Blind = True,
+    resume: _Resume = None,
     wait_s: WaitArgument = 45,
     key: KeyArgument = None,
     project: ProjectArgument = None,
@@ -103,8 +114,7 @@ async def compare_models(
             check_alone(resume, [contenders, prompts, prompt_set, seed, size, colors, palette, steps, guidance, reference, key])
             return await resumed(services, "comparison", resume, wait_s, ctx)
         settings = await asyncio.to_thread(settings_of, bevy)
-        palette = palette_or_default(palette, settings)
-        locked = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
+        locked = await asyncio.to_thread(locked_palette, services, bevy, palette, settings)
         chosen = read_profile(profile)
         named, note = await asyncio.to_thread(asked_contenders, services.catalogue, contenders or (), chosen)
         request = comparison_request(
@@ -118,9 +128,7 @@ async def compare_models(
     except (RequestError, PaletteError, ModelError, ReadError, LibraryError, JobFailedError) as error:
         raise ToolError(str(error)) from error
 
-    async def work(report: Report) -> JobResult:
-        return await comparison_job(services, request, bevy, report)
-
+    work = partial(comparison_job, services, request, bevy)
     return await run_job(
         services, "comparison", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, key=key, lasting=True
     )  # fmt: skip

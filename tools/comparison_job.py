@@ -15,14 +15,14 @@ from dgx_pixels.library.comparison_blind import told
 from dgx_pixels.library.comparison_records import ADDED, NewCell
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.contender import parse_contender
-from dgx_pixels.models.gpu import Priority
+from dgx_pixels.models.gpu_work import Priority
 from dgx_pixels.models.render import SpoiltError
 from dgx_pixels.pixels.measures import measure
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.comparison_page import write_page
 from dgx_pixels.tools.comparison_request import ComparisonRequest
 from dgx_pixels.tools.job_finished import with_recipe
-from dgx_pixels.tools.jobs import CURRENT_JOB, JobFailedError
+from dgx_pixels.tools.job_work import CURRENT_JOB, JobFailedError
 from dgx_pixels.tools.sprite_job import JOB_ERRORS, draw_variant
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.library.comparison_records import Comparison
     from dgx_pixels.models.contender import Contender
-    from dgx_pixels.tools.jobs import Report
+    from dgx_pixels.tools.job_work import Report
     from dgx_pixels.tools.services import Services
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dgx_pixels.library.comparison_answer import Answer
 from dgx_pixels.pixels.art_options import parse_size
-from dgx_pixels.tools.answers import Answer
 from dgx_pixels.tools.arguments import RequestError
 
 PROJECT: Final = "project"

@@ -42,7 +42,7 @@ async def find_sources(services: Services, project: BevyProject | None, request:
 
 
 async def _winners(services: Services, project: BevyProject | None, trigger: str) -> Found:
-    won = await services.library.comparisons.winners(str(project.root) if project is not None else "")
+    won = await services.library.comparisons.ballots.winners(str(project.root) if project is not None else "")
     if not won:
         raise RequestError("No comparison of this project has a winner yet: compare_models makes some, record_vote names them.")
     named = enumerate(won[-MOST_FILES:], start=1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 from fastmcp import Context
 from fastmcp.exceptions import ToolError
@@ -17,10 +18,12 @@ from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.models.catalogue import SIZES, ModelError, check_weights
 from dgx_pixels.models.contender import for_profile
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
+from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
     KeyArgument,
+    ModelArgument,
     OverwriteArgument,
     PaletteArgument,
     ProjectArgument,
@@ -31,7 +34,7 @@ from dgx_pixels.tools.arguments import (
     bounds,
 )
 from dgx_pixels.tools.batch_job import batch_job
-from dgx_pixels.tools.batch_request import BatchRequest, batch_request, prompts_of
+from dgx_pixels.tools.batch_request import BatchRequest, Make, batch_request, prompts_of
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.project_defaults import defaults, seen_from, size_or_default
 from dgx_pixels.tools.replay_call import run_replay
@@ -39,10 +42,39 @@ from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.sprite_job import sprite_job
 from dgx_pixels.tools.sprite_request import SpriteRequest, read_profile, sprite_request
 
-if TYPE_CHECKING:
-    from dgx_pixels.tools.jobs import Report
-
 _SIZES = ", ".join(map(str, SIZES))
+
+
+_Prompt = Annotated[
+    str | list[str] | None,
+    Field(description="What to draw, in a few words: 'a red potion'. Or a list of up to 100 such: one job draws them all."),
+]
+_Name = Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the prompt if left out.")]
+_Size = Annotated[
+    int | str | None,
+    Field(description=f"Side in pixels, one of {_SIZES}, or 'WxH' of these; the project's tile size, or 32, if left out."),
+]
+_Variants = Annotated[int, Field(description="How many; variant i uses seed + i.", json_schema_extra=bounds(1, 8))]
+_Colors = Annotated[
+    int | None,
+    Field(description="At most this many colours; 16, or all of the palette, if left out.", json_schema_extra=bounds(2, 256)),
+]
+_Seed = Annotated[int | None, Field(description="The same seed gives the same sprite; random if left out.")]
+_Reference = Annotated[
+    str | None, Field(description="A picture to start from, as asset id or path: its shapes and colours are kept in part.")
+]
+_Strength = Annotated[
+    float, Field(description="How far to go from the reference: 0.3 close, 0.8 free.", json_schema_extra=bounds(0.1, 1))
+]
+_Steps = Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))]
+_Guidance = Annotated[
+    float | None,
+    Field(description="How closely to follow the prompt; replaces the profile's.", json_schema_extra=bounds(1, 20)),
+]
+_Replay = Annotated[
+    str | None,
+    Field(description="Make this again from its recipe: an asset's id, 'id@version' or a PNG's path; leave the rest out."),
+]
 
 
 @tool(
@@ -52,44 +84,23 @@ _SIZES = ", ".join(map(str, SIZES))
 )
 async def generate_sprite(
     ctx: Context,
-    prompt: Annotated[
-        str | list[str] | None,
-        Field(description="What to draw, in a few words: 'a red potion'. Or a list of up to 100 such: one job draws them all."),
-    ] = None,
-    name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from the prompt if left out.")] = None,
+    prompt: _Prompt = None,
+    name: _Name = None,
     category: CategoryArgument = "item",
-    size: Annotated[
-        int | str | None,
-        Field(description=f"Side in pixels, one of {_SIZES}, or 'WxH' of these; the project's tile size, or 32, if left out."),
-    ] = None,
-    variants: Annotated[int, Field(description="How many; variant i uses seed + i.", json_schema_extra=bounds(1, 8))] = 1,
-    colors: Annotated[
-        int | None,
-        Field(description="At most this many colours; 16, or all of the palette, if left out.", json_schema_extra=bounds(2, 256)),
-    ] = None,
+    size: _Size = None,
+    variants: _Variants = 1,
+    colors: _Colors = None,
     palette: PaletteArgument = None,
     transparent: TransparentArgument = None,
     negative_prompt: Annotated[str, Field(description="What must not be drawn.")] = "",
-    seed: Annotated[int | None, Field(description="The same seed gives the same sprite; random if left out.")] = None,
-    reference: Annotated[
-        str | None, Field(description="A picture to start from, as asset id or path: its shapes and colours are kept in part.")
-    ] = None,
-    strength: Annotated[
-        float, Field(description="How far to go from the reference: 0.3 close, 0.8 free.", json_schema_extra=bounds(0.1, 1))
-    ] = 0.6,
+    seed: _Seed = None,
+    reference: _Reference = None,
+    strength: _Strength = 0.6,
     profile: Annotated[str, Field(description="draft (fast), standard or best.")] = "standard",
-    steps: Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))] = None,
-    guidance: Annotated[
-        float | None,
-        Field(description="How closely to follow the prompt; replaces the profile's.", json_schema_extra=bounds(1, 20)),
-    ] = None,
-    model: Annotated[
-        str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
-    ] = None,
-    replay: Annotated[
-        str | None,
-        Field(description="Make this again from its recipe: an asset's id, 'id@version' or a PNG's path; leave the rest out."),
-    ] = None,
+    steps: _Steps = None,
+    guidance: _Guidance = None,
+    model: ModelArgument = None,
+    replay: _Replay = None,
     wait_s: WaitArgument = 45,
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
@@ -123,38 +134,41 @@ async def generate_sprite(
         size = size_or_default(size, given.settings, contender.base.sizes)
 
         def make(prompt: str, name: str, seed: int | None) -> SpriteRequest:
-            request = sprite_request(
+            return sprite_request(
                 contender, prompt=seen_from(prompt, category, given.settings, contender.base.id), name=name, category=category,
                 size=size, variants=variants, colors=colors, palette=given.palette, transparent=transparent,
                 negative_prompt=negative_prompt, seed=seed, profile=chosen, steps=steps, guidance=guidance,
                 reference=reference, strength=strength, publish=publish, overwrite=overwrite,
             )  # fmt: skip
-            if bevy is not None and publish:
-                _check_files(services, bevy, request)
-            return request
 
-        def request_of() -> SpriteRequest | BatchRequest:
-            check_weights(contender.base)
-            if bevy is not None and publish:
-                services.publisher.check(bevy)
-            if (prompts := prompts_of(prompt)) is not None:
-                return batch_request(prompts, name=name, seed=seed, variants=variants, make=make)
-            # The name is made of the prompt without the view, which the project may change.
-            return make(str(prompt), name if name is not None else name_from_prompt(str(prompt)), seed)
-
-        request = await asyncio.to_thread(request_of)
+        await asyncio.to_thread(check_weights, contender.base)
+        into = bevy if publish else None
+        request = await asyncio.to_thread(_requested, services, into, prompt, name, seed, variants, make)
     except (RequestError, PaletteError, ModelError, PublishError) as error:
         raise ToolError(str(error)) from error
-
-    async def work(report: Report) -> JobResult:
-        if isinstance(request, BatchRequest):
-            return await batch_job(services, request, bevy, report)
-        return await sprite_job(services, request, bevy, report)
-
-    kind = "batch" if isinstance(request, BatchRequest) else "sprite"
+    if isinstance(request, BatchRequest):
+        kind, work = "batch", partial(batch_job, services, request, bevy)
+    else:
+        kind, work = "sprite", partial(sprite_job, services, request, bevy)
     return await run_job(services, kind, bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, key=key)
 
 
-def _check_files(services: Services, project: BevyProject, request: SpriteRequest) -> None:
-    paths = [sprite_path(request.category, request.name, i + 1, request.variants) for i in range(request.variants)]
-    services.publisher.refuse_edited(project, paths, request.overwrite)
+def _requested(
+    services: Services, project: BevyProject | None, prompt: str | list[str], name: str | None, seed: int | None, variants: int,
+    make: Make,
+) -> SpriteRequest | BatchRequest:  # fmt: skip
+    """The request for a prompt, or for a batch of them, that can be published into `project`, if it is to be; blocks."""
+
+    def checked(prompt: str, name: str, seed: int | None) -> SpriteRequest:
+        request = make(prompt, name, seed)
+        if project is not None:
+            paths = [sprite_path(request.category, request.name, i + 1, request.variants) for i in range(request.variants)]
+            services.publisher.refuse_edited(project, paths, request.overwrite)
+        return request
+
+    if project is not None:
+        services.publisher.check(project)
+    if (prompts := prompts_of(prompt)) is not None:
+        return batch_request(prompts, name=name, seed=seed, variants=variants, make=checked)
+    # The name is made of the prompt without the view, which the project may change.
+    return checked(str(prompt), name if name is not None else name_from_prompt(str(prompt)), seed)

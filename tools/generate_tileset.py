@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, get_args
 
 from fastmcp import Context
@@ -17,9 +18,11 @@ from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.tile_layout import Kind
 from dgx_pixels.pixels.tile_mask import Transition
-from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
+from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import (
     KeyArgument,
+    ModelArgument,
     OverwriteArgument,
     PaletteArgument,
     ProjectArgument,
@@ -30,6 +33,7 @@ from dgx_pixels.tools.arguments import (
 )
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.project_defaults import defaults
+from dgx_pixels.tools.publishing import check_publish
 from dgx_pixels.tools.seeds import seed_or_any
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.tileset_job import sidecars_of, tileset_job
@@ -38,16 +42,69 @@ from dgx_pixels.tools.tileset_request import (
     MOST_SIDE,
     MOST_TERRAINS,
     MOST_VARIANTS,
-    TilesetRequest,
     tileset_request,
 )
 
 if TYPE_CHECKING:
-    from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.bevy.project_settings import ProjectSettings
-    from dgx_pixels.tools.jobs import Report
 
 _SIDE = 16
+
+
+_Terrains = Annotated[
+    list[str],
+    Field(
+        description="What the ground is made of, from the lowest terrain to the highest: ['water', 'sand', 'grass']. "
+        f"1 to {MOST_TERRAINS}. A sidescroller's are the ground and what covers it: ['brown dirt', 'grass'].",
+        json_schema_extra={"minItems": 1, "maxItems": MOST_TERRAINS},
+    ),
+]
+_Kind = Annotated[
+    str,
+    Field(
+        description="wang16: a terrain at each corner, all combinations; blob47: cells that join their eight neighbours; "
+        "dualgrid15: each terrain on clear ground, to lay in layers; sidescroller: platforms in clear air; seamless: plain "
+        "ground, no transitions.",
+        json_schema_extra={"enum": list(get_args(Kind))},
+    ),
+]
+_TileSize = Annotated[
+    int | None,
+    Field(
+        description="Side of a tile in pixels, even but for seamless; the project's tile size, or 16, if left out.",
+        json_schema_extra=bounds(FEWEST_SIDE, MOST_SIDE),
+    ),
+]
+_Variants = Annotated[
+    int,
+    Field(
+        description="Tiles of each terrain alone; all fit each other.",
+        json_schema_extra=bounds(1, MOST_VARIANTS),
+    ),
+]
+_Transition = Annotated[
+    str,
+    Field(
+        description="Between terrains: an outline with light and shadow, a rough edge, a hard one, or a soft one by dither.",
+        json_schema_extra={"enum": list(get_args(Transition))},
+    ),
+]
+_Pairs = Annotated[
+    list[list[str]] | None,
+    Field(
+        description="Only these pairs of terrains meet, [upper, lower] each: [['sand', 'water'], ['grass', 'sand']]. "
+        "Left out, wang16 has all corner combinations (terrains ** 4 tiles), blob47 each terrain over the one before."
+    ),
+]
+_Colors = Annotated[
+    int | None,
+    Field(
+        description="At most this many; 8 for each terrain, 16 at least, if left out.",
+        json_schema_extra=bounds(3, 256),
+    ),
+]
+_Name = Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from kind and terrains if left out.")]
+_Seed = Annotated[int | None, Field(description="The same seed gives the same tileset; random if left out.")]
 
 
 @tool(
@@ -56,65 +113,18 @@ _SIDE = 16
     annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False),
 )
 async def generate_tileset(
-    terrains: Annotated[
-        list[str],
-        Field(
-            description="What the ground is made of, from the lowest terrain to the highest: ['water', 'sand', 'grass']. "
-            f"1 to {MOST_TERRAINS}. A sidescroller's are the ground and what covers it: ['brown dirt', 'grass'].",
-            json_schema_extra={"minItems": 1, "maxItems": MOST_TERRAINS},
-        ),
-    ],
+    terrains: _Terrains,
     ctx: Context,
-    kind: Annotated[
-        str,
-        Field(
-            description="wang16: a terrain at each corner, all combinations; blob47: cells that join their eight neighbours; "
-            "dualgrid15: each terrain on clear ground, to lay in layers; sidescroller: platforms in clear air; seamless: plain "
-            "ground, no transitions.",
-            json_schema_extra={"enum": list(get_args(Kind))},
-        ),
-    ] = "wang16",
-    tile_size: Annotated[
-        int | None,
-        Field(
-            description="Side of a tile in pixels, even but for seamless; the project's tile size, or 16, if left out.",
-            json_schema_extra=bounds(FEWEST_SIDE, MOST_SIDE),
-        ),
-    ] = None,
-    variants: Annotated[
-        int,
-        Field(
-            description="Tiles of each terrain alone; all fit each other.",
-            json_schema_extra=bounds(1, MOST_VARIANTS),
-        ),
-    ] = 3,
-    transition: Annotated[
-        str,
-        Field(
-            description="Between terrains: an outline with light and shadow, a rough edge, a hard one, or a soft one by dither.",
-            json_schema_extra={"enum": list(get_args(Transition))},
-        ),
-    ] = "outlined",
-    pairs: Annotated[
-        list[list[str]] | None,
-        Field(
-            description="Only these pairs of terrains meet, [upper, lower] each: [['sand', 'water'], ['grass', 'sand']]. "
-            "Left out, wang16 has all corner combinations (terrains ** 4 tiles), blob47 each terrain over the one before."
-        ),
-    ] = None,
-    colors: Annotated[
-        int | None,
-        Field(
-            description="At most this many; 8 for each terrain, 16 at least, if left out.",
-            json_schema_extra=bounds(3, 256),
-        ),
-    ] = None,
+    kind: _Kind = "wang16",
+    tile_size: _TileSize = None,
+    variants: _Variants = 3,
+    transition: _Transition = "outlined",
+    pairs: _Pairs = None,
+    colors: _Colors = None,
     palette: PaletteArgument = None,
-    name: Annotated[str | None, Field(description="File name part, [a-z0-9_]; made from kind and terrains if left out.")] = None,
-    seed: Annotated[int | None, Field(description="The same seed gives the same tileset; random if left out.")] = None,
-    model: Annotated[
-        str | None, Field(description="A base model of list_models, with LoRAs as 'base+lora:weight'; the default if left out.")
-    ] = None,
+    name: _Name = None,
+    seed: _Seed = None,
+    model: ModelArgument = None,
     wait_s: WaitArgument = 45,
     publish: PublishArgument = True,
     overwrite: OverwriteArgument = False,
@@ -140,20 +150,14 @@ async def generate_tileset(
         )  # fmt: skip
         await asyncio.to_thread(check_weights, given.contender.base)
         if bevy is not None and publish:
-            await asyncio.to_thread(_check_project, services, bevy, request)
+            paths = [tileset_path(request.name), *sidecars_of(request.name)]
+            await asyncio.to_thread(check_publish, services, bevy, paths, overwrite)
     except (RequestError, PaletteError, ModelError, PublishError) as error:
         raise ToolError(str(error)) from error
 
-    async def work(report: Report) -> JobResult:
-        return await tileset_job(services, request, bevy, report)
-
+    work = partial(tileset_job, services, request, bevy)
     return await run_job(services, "tileset", bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, key=key)
 
 
 def _side(settings: ProjectSettings) -> int:
     return _SIDE if settings.tile_size is None else min(settings.tile_size, MOST_SIDE)
-
-
-def _check_project(services: Services, project: BevyProject, request: TilesetRequest) -> None:
-    services.publisher.check(project)
-    services.publisher.refuse_edited(project, [tileset_path(request.name), *sidecars_of(request.name)], request.overwrite)

@@ -12,7 +12,7 @@ from fastmcp.exceptions import ToolError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.tools.answers_content import shown
 from dgx_pixels.tools.job_states import why_ended
-from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.job_work import JobFailedError
 from dgx_pixels.tools.services import ASKED, call_id
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.tools.job_flight import OnProgress
-    from dgx_pixels.tools.jobs import Work
+    from dgx_pixels.tools.job_work import Work
     from dgx_pixels.tools.services import Services
 
 _LONGEST_KEY: Final = 200

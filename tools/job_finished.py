@@ -21,7 +21,7 @@ from dgx_pixels.pixels.sprite import encode_png
 from dgx_pixels.tools.answers import AssetAnswer, CheckAnswer, Reload
 from dgx_pixels.tools.asset_details import Details, read_details
 from dgx_pixels.tools.asset_import import keep_edited, keep_replaced
-from dgx_pixels.tools.jobs import CURRENT_JOB
+from dgx_pixels.tools.job_work import CURRENT_JOB
 from dgx_pixels.tools.publishing import NOT_ASKED, publish_and_confirm
 from dgx_pixels.tools.sources import Source
 

@@ -13,7 +13,7 @@ from dgx_pixels.tools.batch_job import batch_job
 from dgx_pixels.tools.batch_request import BatchRequest
 from dgx_pixels.tools.comparison_job import comparison_job
 from dgx_pixels.tools.comparison_request import ComparisonRequest
-from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.job_work import JobFailedError
 from dgx_pixels.tools.pixelize_job import pixelize_job
 from dgx_pixels.tools.pixelize_request import PixelizeRequest
 from dgx_pixels.tools.replay import ReplayRequest
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.library.records import JobRecord
     from dgx_pixels.tools.answers import JobResult
-    from dgx_pixels.tools.jobs import Again, JobReport, Work
+    from dgx_pixels.tools.job_work import Again, JobReport, Work
     from dgx_pixels.tools.services import Services
 
 R = TypeVar("R", bound=BaseModel)

@@ -9,17 +9,18 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import nullcontext
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from dgx_pixels.library.library import Library
 from dgx_pixels.library.records import JobRecord
-from dgx_pixels.models.gpu import Priority
+from dgx_pixels.models.gpu_work import Priority
+from dgx_pixels.pixels.shown import printable_lines
 from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
 from dgx_pixels.tools.job_flight import REPORT_EVERY_S, Flight, OnProgress, watch
 from dgx_pixels.tools.job_states import answer_of, with_comparison
+from dgx_pixels.tools.job_work import CURRENT_JOB, Again, JobFailedError, JobPausedError, Work, priority_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,42 +33,7 @@ _MOST_ATTEMPTS = 3
 went down in the middle of one, and in the middle of the next try, was no fault of it."""
 _KEPT_PIECEMEAL = ("comparison",)
 """Kinds that go on where they broke off, whatever broke them off."""
-CURRENT_JOB: ContextVar[str] = ContextVar("the job that this task works for", default="")
 _INNER_FAILURE = "Something went wrong inside DGX-Pixels; its log has the details. Ask again, or try other settings."
-_PRIORITIES = {"batch": Priority.BATCH, "comparison": Priority.BATCH, "training": Priority.TRAINING}
-
-
-class JobFailedError(Exception):
-    """A job cannot be done; its text is one sentence for the caller."""
-
-
-class JobPausedError(Exception):
-    """A job has ended for now, of its own: what it has so far is kept, and it can go on from there."""
-
-
-class Report(Protocol):
-    """Takes a job's progress; the newest wins. A preview, (h, w, 3), shows how far a picture has come."""
-
-    def __call__(  # noqa: D102  # the class says it
-        self, done: int, total: int, message: str, preview: NDArray[np.uint8] | None = None
-    ) -> None: ...
-
-
-class JobReport(Report, Protocol):
-    """What a job's work is given: a report that can also be told how the work is paused."""
-
-    def pausable(self, pause: Callable[[], None]) -> None:
-        """From now on `pause` asks the work to end with JobPausedError, as soon as it has kept what it has."""
-
-
-Work = Callable[[JobReport], Coroutine[Any, Any, JobResult]]
-Again = Callable[[JobRecord], Work]
-"""Gives the work of a job, from what the library has of it."""
-
-
-def priority_of(kind: str) -> Priority:
-    """The turn of a kind of job: somebody waits for most, and nobody for a batch, a comparison or a training."""
-    return _PRIORITIES.get(kind, Priority.INTERACTIVE)
 
 
 class JobRunner:
@@ -157,7 +123,7 @@ class JobRunner:
         if not isinstance(error, JobFailedError):
             logger.error("job %s failed", job_id, exc_info=error)
         return await self._library.jobs.set(
-            job_id, "failed", error=str(error) if isinstance(error, JobFailedError) else _INNER_FAILURE
+            job_id, "failed", error=printable_lines(str(error)) if isinstance(error, JobFailedError) else _INNER_FAILURE
         )
 
     async def take_over(self, again: Mapping[str, Again]) -> None:

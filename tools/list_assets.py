@@ -16,10 +16,22 @@ from dgx_pixels.library.search import Wanted
 from dgx_pixels.library.tags import check_tags
 from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import AssetList, AssetSummary, schema_of
-from dgx_pixels.tools.arguments import ProjectArgument, clean
+from dgx_pixels.tools.answers import AssetList, AssetSummary
+from dgx_pixels.tools.answers_schema import schema_of
+from dgx_pixels.tools.arguments import ProjectArgument
 from dgx_pixels.tools.read_roots import asked_palette
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
+
+_Words = Annotated[
+    str, Field(description="Words of what is looked for, or their beginnings: of name, category, prompt, model or tags.")
+]
+_Tags = Annotated[list[str] | None, Field(description="It has all of these tags.")]
+_Palette = Annotated[
+    str | None, Field(description="Its colours are all in this palette: a bundled one's name, hex colours or a file.")
+]
+_Limit = Annotated[int, Field(description="At most this many.", json_schema_extra={"minimum": 1, "maximum": 200})]
+_Cursor = Annotated[str | None, Field(description="The `cursor` of the answer whose next page is wanted.")]
+_Everywhere = Annotated[bool, Field(description="Assets of all projects, not only of this one.")]
 
 
 @tool(
@@ -28,17 +40,13 @@ from dgx_pixels.tools.services import Services, ServicesDep, project_of
     annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False),
 )
 async def list_assets(
-    words: Annotated[
-        str, Field(description="Words of what is looked for, or their beginnings: of name, category, prompt, model or tags.")
-    ] = "",
-    tags: Annotated[list[str] | None, Field(description="It has all of these tags.")] = None,
+    words: _Words = "",
+    tags: _Tags = None,
     kind: Annotated[str | None, Field(description="sprite, sheet or tileset.")] = None,
-    palette: Annotated[
-        str | None, Field(description="Its colours are all in this palette: a bundled one's name, hex colours or a file.")
-    ] = None,
-    limit: Annotated[int, Field(description="At most this many.", json_schema_extra={"minimum": 1, "maximum": 200})] = 50,
-    cursor: Annotated[str | None, Field(description="The `cursor` of the answer whose next page is wanted.")] = None,
-    everywhere: Annotated[bool, Field(description="Assets of all projects, not only of this one.")] = False,
+    palette: _Palette = None,
+    limit: _Limit = 50,
+    cursor: _Cursor = None,
+    everywhere: _Everywhere = False,
     project: ProjectArgument = None,
     services: Services = ServicesDep,
 ) -> ToolResult:
@@ -54,7 +62,7 @@ async def list_assets(
     try:
         colors = await asyncio.to_thread(asked_palette, services, bevy, palette) if palette is not None else None
         wanted = Wanted(
-            None if everywhere else str(bevy.root) if bevy else "", clean(words), check_tags(map(clean, tags or ())), kind,
+            None if everywhere else str(bevy.root) if bevy else "", words, check_tags(tags or ()), kind,
             tuple(map(to_hex, colors)) if colors is not None else None,
         )  # fmt: skip
         page = await services.library.search.find(wanted, limit, cursor)

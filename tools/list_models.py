@@ -8,7 +8,8 @@ from fastmcp.tools import ToolResult, tool
 from mcp_types import ToolAnnotations
 
 from dgx_pixels.models.catalogue import BaseModel, Catalogue, Lora, ModelError, Vae, check_weights
-from dgx_pixels.tools.answers import LoraSummary, ModelList, ModelSummary, VaeSummary, schema_of
+from dgx_pixels.tools.answers_models import LoraSummary, ModelList, ModelSummary, VaeSummary
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.services import Services, ServicesDep
 
 
@@ -44,7 +45,7 @@ def _lines(found: ModelList) -> list[str]:
     bases = [f"{m.id}: {', '.join(map(str, m.sizes))} px, {m.licence}" + _problem(m.problem) for m in found.models]
     loras = [
         f"+{m.id}:{m.recommended_weight:g}: LoRA, {m.licence}"
-        + (f", say {', '.join(m.trigger_words)}" if m.trigger_words else "")
+        + (f", say {', '.join(map(repr, m.trigger_words))}" if m.trigger_words else "")
         + _problem(m.problem)
         for m in found.loras
     ]

@@ -18,7 +18,7 @@ from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.read import MOST_BYTES, read_picture
 from dgx_pixels.tools.answers import GridAnswer, JobResult, PixelizedAnswer, SourceAnswer
 from dgx_pixels.tools.job_finished import Origin, keep, library_versions, publish
-from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.job_work import JobFailedError
 from dgx_pixels.tools.read_roots import read_file
 from dgx_pixels.tools.sources import source_of
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dgx_pixels.pixels.grid import Grid
     from dgx_pixels.pixels.pixelize import Pixelized
     from dgx_pixels.pixels.read import Picture
-    from dgx_pixels.tools.jobs import Report
+    from dgx_pixels.tools.job_work import Report
     from dgx_pixels.tools.pixelize_request import PixelizeRequest
     from dgx_pixels.tools.services import Services
 

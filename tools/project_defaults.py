@@ -39,8 +39,7 @@ def defaults(services: Services, project: BevyProject | None, palette: str | Non
     Raises RequestError, PaletteError and ModelError.
     """
     settings = settings_of(project)
-    named = palette_or_default(palette, settings)
-    locked = asked_palette(services, project, named) if named is not None else None
+    locked = locked_palette(services, project, palette, settings)
     return Defaults(settings, locked, parse_contender(services.catalogue, model if model is not None else settings.model))
 
 
@@ -58,6 +57,14 @@ def palette_or_default(asked: str | None, settings: ProjectSettings) -> str | No
     """The palette that is asked for, the project's if none is; None for "none"."""
     wanted = asked if asked is not None else settings.palette
     return None if wanted is not None and wanted.strip().lower() == NO_PALETTE else wanted
+
+
+def locked_palette(
+    services: Services, project: BevyProject | None, asked: str | None, settings: ProjectSettings
+) -> Palette | None:
+    """The colours of the palette that is asked for, else of the project's, if there is one; blocks. Raises PaletteError."""
+    named = palette_or_default(asked, settings)
+    return asked_palette(services, project, named) if named is not None else None
 
 
 def size_or_default(asked: int | str | None, settings: ProjectSettings, sizes: Sequence[int]) -> int | str:

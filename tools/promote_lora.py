@@ -13,8 +13,8 @@ from pydantic import Field
 from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError
-from dgx_pixels.tools.answers import schema_of
 from dgx_pixels.tools.answers_promotion import PromotionAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import ProjectArgument, RequestError
 from dgx_pixels.tools.promotion import promote, roll_back, standing
 from dgx_pixels.tools.services import Services, ServicesDep, project_of

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from dgx_pixels.bevy.project_settings import settings_file
+from dgx_pixels.library.comparison_answer import JudgedAnswer
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.library.ranking import FEWEST_VOTES, Tally, judge
 from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.models.contender import parse_contender
-from dgx_pixels.tools.answers_promotion import EvidenceAnswer, PromotionAnswer, told
+from dgx_pixels.tools.answers_promotion import PromotionAnswer, told
 from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.project_defaults import settings_of
 
@@ -34,7 +36,7 @@ async def standing(services: Services, project: BevyProject) -> PromotionAnswer:
     made = [p for p in await services.library.promotions.of(str(project.root)) if p.undone is None]
     if made and made[0].contender == settings.model:
         how = "It was promoted by force" if made[0].forced else "It was promoted"
-        votes = _says(Tally(made[0].wins, made[0].losses, made[0].ties, made[0].neither))
+        votes = _says(made[0].votes)
         said = f"{how} over {made[0].against}: {votes}. rollback=true takes it back."
     else:
         said = "Compare others with it (compare_models), and promote what wins."
@@ -57,7 +59,7 @@ async def promote(services: Services, project: BevyProject, text: str, *, force:
         votes = Tally()  # it draws already, since nothing else is set: to say so needs no evidence
     else:
         now = await asyncio.to_thread(_files, services, wanted, against)
-        votes = await services.library.comparisons.tally(str(project.root), wanted, against, now)
+        votes = await services.library.comparisons.ballots.tally(str(project.root), wanted, against, now)
         if not force:
             _refuse_unproven(wanted, against, votes)
     proven = judge(votes).verdict in _ENOUGH or wanted == against
@@ -66,7 +68,8 @@ async def promote(services: Services, project: BevyProject, text: str, *, force:
     await _change(services, project, settings, new, keep)
     said = f"Over {against}: {_says(votes)}. " if wanted != against else ""
     answer = await _told(services, project, new, f"{said}generate_sprite draws with it now; rollback=true takes it back.")
-    return answer.model_copy(update={"changed": True, "evidence": _evidence(against, votes)})
+    evidence = JudgedAnswer(against=against, **asdict(votes), **asdict(judge(votes)))
+    return answer.model_copy(update={"changed": True, "evidence": evidence})
 
 
 async def roll_back(services: Services, project: BevyProject, *, force: bool) -> PromotionAnswer:
@@ -121,14 +124,6 @@ def _says(votes: Tally) -> str:
         return f"there is no decided vote yet{rest}"
     rate, low, high = (round(share * 100) for share in (found.win_rate, found.low, found.high))
     return f"it won {votes.wins} of {votes.decided} decided votes ({rate} %, 95 % interval {low} to {high} %){rest}"
-
-
-def _evidence(against: str, votes: Tally) -> EvidenceAnswer:
-    found = judge(votes)
-    return EvidenceAnswer(
-        against=against, wins=votes.wins, losses=votes.losses, ties=votes.ties, neither=votes.neither,
-        win_rate=found.win_rate, low=found.low, high=found.high, verdict=found.verdict,
-    )  # fmt: skip
 
 
 def _able(services: Services, text: str) -> Contender:

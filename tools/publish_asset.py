@@ -11,9 +11,10 @@ from pydantic import Field
 
 from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.tools.answers import PublishAnswer, schema_of
+from dgx_pixels.tools.answers import PublishAnswer
 from dgx_pixels.tools.answers_next import edits_kept, seen_in_game
-from dgx_pixels.tools.arguments import OverwriteArgument, ProjectArgument, RequestError, clean, read_category
+from dgx_pixels.tools.answers_schema import schema_of
+from dgx_pixels.tools.arguments import OverwriteArgument, ProjectArgument, RequestError, read_category
 from dgx_pixels.tools.asset_details import read_details
 from dgx_pixels.tools.job_finished import Finished, Origin, as_kept, publish
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
@@ -49,7 +50,7 @@ async def publish_asset(
         if not overwrite:
             await _refuse_anothers_place(services, bevy, made)
         if tags is not None:
-            await services.library.tags.set(made.asset.id, map(clean, tags))
+            await services.library.tags.set(made.asset.id, tags)
         (answer,) = await publish(services, bevy, [made], wanted=True, overwrite=overwrite)
     except (LibraryError, PublishError, RequestError) as error:
         raise ToolError(str(error)) from error
@@ -68,7 +69,6 @@ async def _refuse_anothers_place(services: Services, project: BevyProject, made:
 
 async def _found(services: Services, project: BevyProject, asset: str, version: int | None) -> Finished:
     """The asked version, as the job that made it left it. Raises LibraryError, RequestError."""
-    asset = clean(asset)
     by_path = await services.library.at_path(str(project.root), asset.removeprefix("assets/"))
     found = await services.library.version(by_path or asset, version)
     details = read_details(found, await services.library.details(found))

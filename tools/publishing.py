@@ -21,6 +21,12 @@ NOT_ASKED = Reloaded(None, "Nothing was published, so no game was asked.")
 _NO_WAIT = Reloaded(None, "No game was asked: the setting reload_wait_s is 0.")
 
 
+def check_publish(services: Services, project: BevyProject, paths: Sequence[str], overwrite: bool) -> None:
+    """Find out, before any work, whether files at `paths`, relative to assets/, could be written; blocks. Raises PublishError."""
+    services.publisher.check(project)
+    services.publisher.refuse_edited(project, paths, overwrite)
+
+
 async def publish_and_confirm(
     services: Services, project: BevyProject, items: Sequence[PublishItem], overwrite: bool
 ) -> dict[str, Reloaded]:

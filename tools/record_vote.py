@@ -14,7 +14,8 @@ from pydantic import Field
 from dgx_pixels.library.comparison_blind import brief, told
 from dgx_pixels.library.comparison_pictures import sheet
 from dgx_pixels.library.database import LibraryError
-from dgx_pixels.tools.answers import VoteAnswer, schema_of
+from dgx_pixels.tools.answers import VoteAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.comparison_page import write_page
 from dgx_pixels.tools.services import Services, ServicesDep
 

@@ -18,7 +18,7 @@ from dgx_pixels.pixels.png_text import PngError, recipe_in
 from dgx_pixels.pixels.read import PictureError, read_picture
 from dgx_pixels.tools.arguments import RequestError, read_category
 from dgx_pixels.tools.asset_details import read_details
-from dgx_pixels.tools.asset_import import named
+from dgx_pixels.tools.asset_files import named
 from dgx_pixels.tools.read_roots import ReadError, read_file
 from dgx_pixels.tools.recipes import BY_HAND, read_recipe, recipe_of, source_of_recipe
 from dgx_pixels.tools.sprite_reference import ASSET_ID

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.tools.answers import JobResult
     from dgx_pixels.tools.job_flight import OnProgress
-    from dgx_pixels.tools.jobs import Report
+    from dgx_pixels.tools.job_work import Report
     from dgx_pixels.tools.services import Services
 
 

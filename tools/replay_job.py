@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from dgx_pixels.bevy.project import ProjectError, open_project
 from dgx_pixels.models.contender import parse_contender
-from dgx_pixels.models.gpu import Priority
+from dgx_pixels.models.gpu_work import Priority
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.answers_replay import ReplayAnswer
 from dgx_pixels.tools.job_finished import Origin, as_kept, keep, publish, with_recipe
-from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.job_work import JobFailedError
 from dgx_pixels.tools.pixelize_job import PIXELIZE_ERRORS, pixelized
 from dgx_pixels.tools.recipes import art_of_recipe, read_recipe, source_of_recipe, sprite_of_recipe, tileset_of_recipe
 from dgx_pixels.tools.replay import pixels_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.pixels.checks import Check
     from dgx_pixels.pixels.sprite import Sprite
-    from dgx_pixels.tools.jobs import Report
+    from dgx_pixels.tools.job_work import Report
     from dgx_pixels.tools.recipes import Recipe
     from dgx_pixels.tools.replay import ReplayRequest
     from dgx_pixels.tools.services import Services

@@ -26,7 +26,8 @@ from dgx_pixels.bevy.project_settings import (
 from dgx_pixels.models.catalogue import ModelError
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.tools.answers import SetupAnswer, schema_of
+from dgx_pixels.tools.answers import SetupAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import ProjectArgument, RequestError
 from dgx_pixels.tools.project_defaults import NO_PALETTE, settings_of
 from dgx_pixels.tools.read_roots import asked_palette
@@ -39,37 +40,45 @@ _CLEARED = {"palette": NO_PALETTE, "view": "none", "model": "none", "tile_size":
 """What each setting is given to have none again."""
 
 
+_Palette = Annotated[
+    str | None, Field(description="Lock all sprites to these colours unless a call says otherwise; as in generate_sprite.")
+]
+_TileSize = Annotated[
+    int | None,
+    Field(description=f"Side of a tile in pixels, {LEAST_TILE} to {MOST_TILE}: the size of what is asked without."),
+]
+_View = Annotated[
+    str | None,
+    Field(description="Where the game's camera stands.", json_schema_extra={"enum": [*get_args(View), "none", None]}),
+]
+_Model = Annotated[
+    str | None,
+    Field(description="What draws unless a call names another: a base model of list_models, with LoRAs as 'base+lora:weight'."),
+]
+_Meta = Annotated[
+    bool | None, Field(description="Write a .meta for sharp pixels beside each PNG; not needed with default_nearest().")
+]
+_BrpPort = Annotated[int | None, Field(description="Where the running game answers, if not on 15702.")]
+_CopyReloadPlugin = Annotated[
+    bool, Field(description=f"Copy src/{NAME} into the game: with it, answers say whether the running game shows a sprite.")
+]
+_Overwrite = Annotated[bool, Field(description="Replace another version of the reload plugin.")]
+
+
 @tool(
     title="Set up project",
     output_schema=schema_of(SetupAnswer),
     annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False),
 )
 async def setup_project(
-    palette: Annotated[
-        str | None, Field(description="Lock all sprites to these colours unless a call says otherwise; as in generate_sprite.")
-    ] = None,
-    tile_size: Annotated[
-        int | None,
-        Field(description=f"Side of a tile in pixels, {LEAST_TILE} to {MOST_TILE}: the size of what is asked without."),
-    ] = None,
-    view: Annotated[
-        str | None,
-        Field(description="Where the game's camera stands.", json_schema_extra={"enum": [*get_args(View), "none", None]}),
-    ] = None,
-    model: Annotated[
-        str | None,
-        Field(
-            description="What draws unless a call names another: a base model of list_models, with LoRAs as 'base+lora:weight'."
-        ),
-    ] = None,
-    meta: Annotated[
-        bool | None, Field(description="Write a .meta for sharp pixels beside each PNG; not needed with default_nearest().")
-    ] = None,
-    brp_port: Annotated[int | None, Field(description="Where the running game answers, if not on 15702.")] = None,
-    copy_reload_plugin: Annotated[
-        bool, Field(description=f"Copy src/{NAME} into the game: with it, answers say whether the running game shows a sprite.")
-    ] = False,
-    overwrite: Annotated[bool, Field(description="Replace another version of the reload plugin.")] = False,
+    palette: _Palette = None,
+    tile_size: _TileSize = None,
+    view: _View = None,
+    model: _Model = None,
+    meta: _Meta = None,
+    brp_port: _BrpPort = None,
+    copy_reload_plugin: _CopyReloadPlugin = False,
+    overwrite: _Overwrite = False,
     project: ProjectArgument = None,
     services: Services = ServicesDep,
 ) -> ToolResult:

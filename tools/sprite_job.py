@@ -11,14 +11,14 @@ from dgx_pixels.bevy.publisher import PublishError
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError
 from dgx_pixels.models.contender import parse_contender
-from dgx_pixels.models.gpu import GpuLostError, Priority, QueueFullError, WorkCancelledError
+from dgx_pixels.models.gpu_work import GpuLostError, Priority, QueueFullError, WorkCancelledError
 from dgx_pixels.models.render import RenderRequest
 from dgx_pixels.pixels.checks import check_key, check_sprite
 from dgx_pixels.pixels.read import PictureError
 from dgx_pixels.pixels.sprite import make_sprite
 from dgx_pixels.tools.answers import JobResult
 from dgx_pixels.tools.job_finished import Finished, Origin, keep, kept_before, library_versions, publish
-from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.job_work import JobFailedError
 from dgx_pixels.tools.read_roots import ReadError
 from dgx_pixels.tools.seeds import seed_of_variant
 from dgx_pixels.tools.sources import source_of
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.models.contender import Contender
-    from dgx_pixels.models.gpu import Watcher
+    from dgx_pixels.models.gpu_work import Watcher
     from dgx_pixels.models.render import Reference, Render
     from dgx_pixels.pixels.checks import Check
     from dgx_pixels.pixels.sprite import Sprite
-    from dgx_pixels.tools.jobs import Report
+    from dgx_pixels.tools.job_work import Report
     from dgx_pixels.tools.services import Services
     from dgx_pixels.tools.sprite_request import SpriteRequest
 

@@ -20,7 +20,7 @@ from dgx_pixels.pixels.tile_set import make_textures, make_tileset
 from dgx_pixels.pixels.tile_tiled import tmx_bytes, tsx_bytes
 from dgx_pixels.tools.answers import JobResult, TilesetAnswer
 from dgx_pixels.tools.job_finished import Origin, keep, kept_before, library_versions, publish
-from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.job_work import JobFailedError
 from dgx_pixels.tools.sprite_job import JOB_ERRORS
 from dgx_pixels.tools.tileset_render import draw_textures
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dgx_pixels.pixels.sprite import Sprite
     from dgx_pixels.pixels.tile_map import TileMap
     from dgx_pixels.pixels.tile_set import Tileset
-    from dgx_pixels.tools.jobs import Report
+    from dgx_pixels.tools.job_work import Report
     from dgx_pixels.tools.services import Services
     from dgx_pixels.tools.tileset_render import Drawn
     from dgx_pixels.tools.tileset_request import TilesetRequest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from fastmcp import Context
@@ -15,11 +16,12 @@ from dgx_pixels.library.database import LibraryError
 from dgx_pixels.models.catalogue import ModelError, check_weights
 from dgx_pixels.models.contender import parse_contender
 from dgx_pixels.models.training_spec import OptimizerName, Preset
-from dgx_pixels.tools.answers import JobAnswer, JobResult, schema_of
+from dgx_pixels.tools.answers import JobAnswer
+from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import KeyArgument, ProjectArgument, RequestError, WaitArgument, bounds
 from dgx_pixels.tools.job_calls import check_wait, run_job
 from dgx_pixels.tools.job_resume import check_alone, resumed
-from dgx_pixels.tools.jobs import JobFailedError
+from dgx_pixels.tools.job_work import JobFailedError
 from dgx_pixels.tools.project_defaults import settings_of
 from dgx_pixels.tools.services import Services, ServicesDep, project_of
 from dgx_pixels.tools.training_job import training_job
@@ -29,7 +31,33 @@ from dgx_pixels.tools.training_request import Value, training_request
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
     from dgx_pixels.models.catalogue import BaseModel
-    from dgx_pixels.tools.jobs import JobReport
+
+
+_Source = Annotated[
+    str | None,
+    Field(
+        description="Sprites to learn from, better 20 to 100: a folder's absolute path, 'project' for its assets/sprites, "
+        "asset ids with commas, or 'winners' of comparisons."
+    ),
+]
+_Base = Annotated[str | None, Field(description="A base model of list_models.")]
+_Preset = Annotated[str, Field(description="How thorough.", json_schema_extra={"enum": list(get_args(Preset))})]
+_Grid = Annotated[str | None, Field(description="'WxH' of frames, for sheets.")]
+_Licence = Annotated[str, Field(description="The pictures', for the LoRA's card.")]
+_Steps = Annotated[int | None, Field(description="Replaces the preset's.", json_schema_extra=bounds(1, 1_000_000))]
+_Rank = Annotated[int | None, Field(description="As for steps.", json_schema_extra=bounds(1, 256))]
+_Settings = Annotated[
+    dict[str, Any] | None,
+    Field(
+        description=f"Others by name: optimizer ({', '.join(get_args(OptimizerName))}), alpha, dropout, batch_size, "
+        "accumulation, warmup, min_snr, noise_offset, caption_dropout, ema, layers, text_encoders, sample_every, "
+        "checkpoint_minutes, keep."
+    ),
+]
+_SamplePrompts = Annotated[list[str] | None, Field(description="What to draw on the way; [] for none.")]
+_Seed = Annotated[int, Field(description="The same seed and pictures give the same LoRA.")]
+_DryRun = Annotated[bool, Field(description="Train nothing: report on the pictures, with a contact sheet and the expected time.")]
+_Resume = Annotated[str | None, Field(description="job_id of a paused, failed or cancelled training that shall go on; alone.")]
 
 
 @tool(
@@ -39,38 +67,21 @@ if TYPE_CHECKING:
 )
 async def train_lora(
     ctx: Context,
-    source: Annotated[
-        str | None,
-        Field(
-            description="Sprites to learn from, better 20 to 100: a folder's absolute path, 'project' for its assets/sprites, "
-            "asset ids with commas, or 'winners' of comparisons."
-        ),
-    ] = None,
+    source: _Source = None,
     name: Annotated[str | None, Field(description="The LoRA's id, [a-z0-9_-].")] = None,
-    base: Annotated[str | None, Field(description="A base model of list_models.")] = None,
-    preset: Annotated[str, Field(description="How thorough.", json_schema_extra={"enum": list(get_args(Preset))})] = "base",
+    base: _Base = None,
+    preset: _Preset = "base",
     trigger: Annotated[str, Field(description="A word that calls the style.")] = "",
-    grid: Annotated[str | None, Field(description="'WxH' of frames, for sheets.")] = None,
-    licence: Annotated[str, Field(description="The pictures', for the LoRA's card.")] = "",
-    steps: Annotated[int | None, Field(description="Replaces the preset's.", json_schema_extra=bounds(1, 1_000_000))] = None,
-    rank: Annotated[int | None, Field(description="As for steps.", json_schema_extra=bounds(1, 256))] = None,
+    grid: _Grid = None,
+    licence: _Licence = "",
+    steps: _Steps = None,
+    rank: _Rank = None,
     learning_rate: Annotated[float | None, Field(description="As for steps.")] = None,
-    settings: Annotated[
-        dict[str, Any] | None,
-        Field(
-            description=f"Others by name: optimizer ({', '.join(get_args(OptimizerName))}), alpha, dropout, batch_size, "
-            "accumulation, warmup, min_snr, noise_offset, caption_dropout, ema, layers, text_encoders, sample_every, "
-            "checkpoint_minutes, keep."
-        ),
-    ] = None,
-    sample_prompts: Annotated[list[str] | None, Field(description="What to draw on the way; [] for none.")] = None,
-    seed: Annotated[int, Field(description="The same seed and pictures give the same LoRA.")] = 0,
-    dry_run: Annotated[
-        bool, Field(description="Train nothing: report on the pictures, with a contact sheet and the expected time.")
-    ] = False,
-    resume: Annotated[
-        str | None, Field(description="job_id of a paused, failed or cancelled training that shall go on; alone.")
-    ] = None,
+    settings: _Settings = None,
+    sample_prompts: _SamplePrompts = None,
+    seed: _Seed = 0,
+    dry_run: _DryRun = False,
+    resume: _Resume = None,
     overwrite: Annotated[bool, Field(description="Replace a LoRA of that name.")] = False,
     key: KeyArgument = None,
     wait_s: WaitArgument = 45,
@@ -103,9 +114,7 @@ async def train_lora(
     except (RequestError, ModelError, LibraryError, JobFailedError) as error:
         raise ToolError(str(error)) from error
 
-    async def work(report: JobReport) -> JobResult:
-        return await training_job(services, request, bevy, report)
-
+    work = partial(training_job, services, request, bevy)
     return await run_job(
         services, KIND, bevy, request, work, wait_s=wait_s, on_progress=ctx.report_progress, lasting=True, key=key
     )

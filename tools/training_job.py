@@ -21,7 +21,7 @@ from dgx_pixels.tools.answers_training import TrainingAnswer
 from dgx_pixels.tools.arguments import RequestError
 from dgx_pixels.tools.dataset import prepare_dataset
 from dgx_pixels.tools.dataset_request import DatasetRequest
-from dgx_pixels.tools.jobs import CURRENT_JOB, JobFailedError, JobPausedError
+from dgx_pixels.tools.job_work import CURRENT_JOB, JobFailedError, JobPausedError
 from dgx_pixels.tools.read_roots import ReadError
 from dgx_pixels.tools.training_install import InstallError, install
 from dgx_pixels.tools.training_process import SPEC, Ended, Event, train
@@ -33,7 +33,7 @@ from dgx_pixels.tools.training_time import expected
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
-    from dgx_pixels.tools.jobs import JobReport
+    from dgx_pixels.tools.job_work import JobReport
     from dgx_pixels.tools.services import Services
     from dgx_pixels.tools.training_request import TrainingRequest
 

@@ -44,7 +44,8 @@ async def train(folder: Path, told: OnEvent, stop: asyncio.Event) -> Ended:
     """
     with (folder / LOG).open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "dgx_pixels.models.training_child", str(folder / SPEC), stdin=asyncio.subprocess.DEVNULL,
+            # -P: else modules of the working folder, which may be a stranger's game, would come before Python's and ours.
+            sys.executable, "-P", "-m", "dgx_pixels.models.training_child", str(folder / SPEC), stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True, limit=_MOST_LINE,
         )  # fmt: skip
     stopping = asyncio.create_task(_stop_when(stop, process))

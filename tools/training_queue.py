@@ -11,14 +11,14 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from dgx_pixels.tools.arguments import RequestError
-from dgx_pixels.tools.jobs import JobPausedError
+from dgx_pixels.tools.job_work import JobPausedError
 from dgx_pixels.tools.training_request import TrainingRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dgx_pixels.library.records import JobRecord
-    from dgx_pixels.tools.jobs import Report
+    from dgx_pixels.tools.job_work import Report
     from dgx_pixels.tools.services import Services
 
 KIND: Final = "training"

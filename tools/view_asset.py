@@ -14,7 +14,6 @@ from pydantic import Field
 from dgx_pixels.library.database import LibraryError
 from dgx_pixels.pixels.preview import preview_png
 from dgx_pixels.pixels.sprite import decode_png
-from dgx_pixels.tools.arguments import clean
 from dgx_pixels.tools.services import Services, ServicesDep
 
 
@@ -30,7 +29,7 @@ async def view_asset(
 ) -> Image:
     """Look at an asset: the picture itself, enlarged without smoothing, on a checkerboard where it is transparent."""
     try:
-        png = await services.library.png(clean(asset_id), version)
+        png = await services.library.png(asset_id, version)
         return Image(data=await asyncio.to_thread(lambda: preview_png(decode_png(png))), format="png")
     except (LibraryError, ValueError) as error:  # ValueError: the file in the library is damaged
         raise ToolError(str(error)) from error
