@@ -12,8 +12,8 @@ from fastmcp.exceptions import ToolError
 
 from dgx_pixels.server.app import default_project
 from dgx_pixels.server.asking import ask
-from dgx_pixels.server.credits_command import write_whole
 from dgx_pixels.server.our_words import in_our_words
+from dgx_pixels.server.own_files import write_whole
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.replay import MOST_BYTES
 

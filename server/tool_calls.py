@@ -15,8 +15,9 @@ from fastmcp import Client
 
 from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.pixels.palette_files import SUFFIXES, parse_palette
+from dgx_pixels.pixels.palette_files import MOST_BYTES, SUFFIXES, parse_palette
 from dgx_pixels.server.our_words import in_our_words
+from dgx_pixels.server.own_files import read_own
 from dgx_pixels.server.terminal import CLEAR_LINE, order
 from dgx_pixels.tools.answers import BatchAnswer, JobAnswer
 from dgx_pixels.tools.answers_next import seen_in_game
@@ -77,7 +78,7 @@ def palette_of_file(text: str) -> str:
     if not text.strip().lower().endswith(SUFFIXES):
         return text
     try:
-        return ",".join(map(to_hex, parse_palette(Path(text).expanduser().read_bytes())))
+        return ",".join(map(to_hex, parse_palette(read_own(Path(text).expanduser(), MOST_BYTES))))
     except OSError as error:
         raise PaletteError(f"{text} cannot be read ({error.strerror}): check the path and its permissions.") from error
 

@@ -60,7 +60,7 @@ def _style(pictures: list[NDArray[np.uint8]], what: str) -> Style:
 
 def _sprite(services: Services, project: BevyProject | None, file: str) -> NDArray[np.uint8] | None:
     try:
-        picture = read_picture(read_file(services, project, file, MOST_BYTES)).rgba
+        picture = read_picture(read_file(services, project, file, MOST_BYTES), _MOST_SIDE**2).rgba
     except (ReadError, PictureError):
         return None  # others of the folder will do
     return picture if max(picture.shape[:2]) <= _MOST_SIDE else None

@@ -10,6 +10,7 @@ import numpy as np
 from dgx_pixels.pixels.art_options import MOST_COLORS
 from dgx_pixels.pixels.palette import Palette, PaletteError, palette_of, read_palette, reduce_colors
 from dgx_pixels.pixels.palette_files import MOST_BYTES, SUFFIXES, colors_in_order, parse_palette
+from dgx_pixels.pixels.plain_file import read_plain
 from dgx_pixels.pixels.read import PictureError, read_picture
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ PROJECT: Final = "project"
 """The name of the palette of what the Bevy project has already."""
 
 _MOST_FILES: Final = 2000
+_MOST_PIXELS: Final = 2**22
+"""Of a sheet that is looked at, 2048x2048: a file of a few KB may have many more."""
 
 
 def find_palette(text: str, assets: Path | None, read: Callable[[str], bytes]) -> Palette:
@@ -63,9 +66,7 @@ def project_palette(assets: Path) -> Palette:
 def _colors_of(file: Path) -> Palette:
     """The colours of a PNG; none if it is no pixel art, or cannot be read: it is the user's, and not asked for by name."""
     try:
-        if not file.is_file() or file.stat().st_size > MOST_BYTES:  # a pipe would be waited for
-            return ()
-        colors = colors_in_order(read_picture(file.read_bytes()).rgba)
+        colors = colors_in_order(read_picture(read_plain(file, MOST_BYTES), _MOST_PIXELS).rgba)
     except (PictureError, OSError):
         return ()
     return colors if len(colors) <= MOST_COLORS else ()
