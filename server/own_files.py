@@ -22,5 +22,8 @@ def write_whole(file: Path, data: bytes) -> None:
     try:
         part.write_bytes(data)
         part.replace(file)
+    except OSError as error:
+        error.filename, error.filename2 = str(file), None  # what was asked for, not our part of it
+        raise
     finally:
         part.unlink(missing_ok=True)
