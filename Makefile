@@ -97,7 +97,7 @@ bundle:  ## the extension for desktop clients: a thin one, which starts the pack
 
 dist: .venv/ready  ## all that a release uploads, checked: sdist, a wheel built from it, and the bundle
 	rm -rf dist
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[release]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[release]'
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 	$(MAKE) bundle

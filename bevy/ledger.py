@@ -4,17 +4,18 @@ PNGs become visible before the manifest does. A process that dies in between lea
 by which its PNGs are still known as ours rather than taken for the user's work.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from dgx_pixels.bevy.items import sha256
 from dgx_pixels.bevy.manifest import Manifest, ManifestEntry, ManifestError, parse_manifest, read_manifest, with_entries
 from dgx_pixels.bevy.preflight import PublishError, target_of
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.staging import Staging
+from dgx_pixels.pixels.plain_file import open_plain
 
 
 def manifest_of(project: BevyProject) -> Manifest:
@@ -72,9 +73,10 @@ def _ours(project: BevyProject, staging: Staging) -> dict[str, set[str]]:
 
 
 def sha256_of(path: Path) -> str | None:
-    """Return the hash of a file's bytes as 64 hex digits, None if there is no file. Raises OSError."""
+    """Return the hash of a plain file's bytes as 64 hex digits, None if there is no file. Raises OSError."""
     try:
-        return sha256(path.read_bytes())
+        with open_plain(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return None
 

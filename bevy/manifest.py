@@ -8,10 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from dgx_pixels.bevy.names import Category
 from dgx_pixels.bevy.project import BevyProject
+from dgx_pixels.pixels.plain_file import read_plain
 
 MANIFEST_PATH = "manifests/dgx_pixels.json"
 """Where the manifest stands, relative to assets/: never beside PNGs, where it would break Bevy's `load_folder`."""
 SCHEMA = 2
+MOST_BYTES = 32 << 20
+"""The manifest of 30,000 sprites has half of it."""
 MOST_TILESET_BYTES = 32 << 10
 """The manifest is read whole at each publish, and by the game at each change: what is longer belongs into a sidecar."""
 
@@ -75,7 +78,7 @@ class ManifestEntry(BaseModel):
     model: str
     atlas: Atlas | None = None
     tileset: dict[str, Any] | None = None
-    files: tuple[AssetFile, ...] = ()
+    files: Annotated[tuple[AssetFile, ...], Field(max_length=100)] = ()
     """The files beside the PNG; the publisher fills this in."""
 
     @model_validator(mode="after")
@@ -114,7 +117,7 @@ def read_manifest(project: BevyProject) -> Manifest:
     """
     path = project.assets / MANIFEST_PATH
     try:
-        return parse_manifest(path.read_bytes())
+        return parse_manifest(read_plain(path, MOST_BYTES))
     except FileNotFoundError:
         return Manifest()
     except (OSError, ValidationError) as error:

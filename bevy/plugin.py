@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from dgx_pixels.bevy.items import sha256
+from dgx_pixels.bevy.ledger import sha256_of
 from dgx_pixels.bevy.preflight import PublishError
 from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.staging import PART, Staging, put
@@ -32,7 +33,7 @@ def copy_plugin(project: BevyProject, staging: Staging, overwrite: bool) -> bool
     target = plugin_path(project)
     data = SOURCE.read_bytes()
     if target.is_symlink() or target.exists():
-        if target.is_file() and sha256(target.read_bytes()) == sha256(data):
+        if target.is_file() and sha256_of(target) == sha256(data):
             return False
         if target.is_symlink() or not overwrite:
             raise PublishError(f"{target} is not this version's plugin: ask with overwrite to replace it, or keep yours.")

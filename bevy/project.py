@@ -2,9 +2,15 @@
 
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from dgx_pixels.pixels.plain_file import read_plain
+
+_MOST_TOML = 1 << 18
+_MOST_PARTS = 6
 
 # A parsed TOML table: any value may stand under any key.
 Table = dict[str, Any]
@@ -89,8 +95,8 @@ def _uses_bevy(root: Path) -> bool:
 def read_toml(path: Path) -> Table:
     """Return a TOML file's content. Raises ProjectError if it is no TOML, OSError if it cannot be read."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(read_plain(path, _MOST_TOML).decode())
+    except (ValueError, RecursionError) as error:  # no TOML or no UTF-8, a number of too many digits, or nested too deep
         raise ProjectError(f"{path} is not valid TOML ({error}): correct it until `cargo metadata` runs.") from error
 
 
@@ -116,6 +122,18 @@ def members(root: Path, cargo: Table) -> Iterator[Path]:
     """Yield the Cargo.toml of each member of the workspace that `cargo`, the root's, describes."""
     patterns = table(cargo, "workspace").get("members")
     for pattern in patterns if isinstance(patterns, list) else []:
-        # Members outside the root are legal for cargo, but no reason for us to read elsewhere.
-        if isinstance(pattern, str) and pattern and not pattern.startswith("/") and ".." not in pattern.split("/"):
-            yield from sorted(path for path in root.glob(f"{pattern}/Cargo.toml") if path.is_file())
+        if isinstance(pattern, str) and _is_plain(pattern):
+            with suppress(ValueError, NotImplementedError):  # cargo refuses such a pattern, too
+                yield from sorted(path for path in root.glob(f"{pattern}/Cargo.toml") if path.is_file())
+
+
+def _is_plain(pattern: str) -> bool:
+    """Whether a pattern stays below the root, which cargo does not ask for, and can be followed in little time."""
+    parts = pattern.split("/")
+    return (
+        bool(pattern)
+        and not pattern.startswith("/")
+        and ".." not in parts
+        and len(parts) <= _MOST_PARTS
+        and parts.count("**") < 2
+    )

@@ -1,12 +1,15 @@
 """What a Bevy project wants by default: palette, tile size, view, model; kept in its `.dgx_pixels/settings.json`."""
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from dgx_pixels.bevy.project import BevyProject
+from dgx_pixels.pixels.plain_file import open_plain
 
 View = Literal["top-down", "side", "isometric"]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
@@ -48,7 +51,9 @@ def read_settings(project: BevyProject) -> ProjectSettings:
     """Return the project's settings, the defaults if there is no file. Raises SettingsError."""
     file = settings_file(project)
     try:
-        with file.open("rb") as opened:
+        if not Path(os.path.realpath(file)).is_relative_to(project.root):
+            raise OSError(errno.ELOOP, "it is a link that leads out of the project", str(file))
+        with open_plain(file) as opened:
             return ProjectSettings.model_validate_json(opened.read(MOST_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         return ProjectSettings()

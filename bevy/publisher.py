@@ -113,7 +113,7 @@ class Publisher:
         try:
             with self._locked(project) as staging:
                 staging.ignore()
-                put(staging.stage(settings_bytes(settings), PART), settings_file(project))
+                put(staging.stage(settings_bytes(settings), PART), staging.home / settings_file(project).name)
         except OSError as error:
             raise plain(error, project.root) from error
 
@@ -254,7 +254,7 @@ def _show(staging: Staging, news: Sequence[_Part], manifest: bytes, manifest_tar
 
 
 def _show_manifest(staged: Path, manifest: bytes, target: Path) -> None:
-    if target.exists() and target.read_bytes() == manifest:
+    if sha256_of(target) == sha256(manifest):
         return  # no reload for nothing; what is staged is swept
     put(staged, target)
     sync_folder(target.parent)

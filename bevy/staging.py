@@ -12,10 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dgx_pixels.bevy.manifest import MOST_BYTES
 from dgx_pixels.bevy.project import BevyProject
+from dgx_pixels.pixels.plain_file import open_folder, read_plain
 
 PART = ".part"
 JOURNAL = ".journal"
+_OURS = "[0-9a-f]" * 32
+"""How our names begin, as a pattern."""
 _IGNORED = b"/staging/\n/lock\n"
 # Bevy's debouncer drops a rename inside assets/ that comes later than this after the temporary file was made.
 _SLOW_RENAME_S = 0.15
@@ -71,20 +75,20 @@ class Staging:
     def journals(self) -> list[bytes]:
         """Return the manifests that were about to be written: of a publish that runs now, or of one that was cut off."""
         found = []
-        for path in sorted(self.folder.glob(f"*{JOURNAL}")):
+        for path in sorted(self.folder.glob(f"{_OURS}{JOURNAL}")):
             with suppress(FileNotFoundError):  # the publish that runs now just finished
-                found.append(path.read_bytes())
+                found.append(read_plain(path, MOST_BYTES))
         return found
 
     def sweep(self, suffix: str) -> None:
         """Remove what a crash left. Only for the holder of the lock, when nothing of its own is staged."""
-        for path in self.folder.glob(f"*{suffix}"):
+        for path in self.folder.glob(f"{_OURS}{suffix}"):
             path.unlink(missing_ok=True)
 
 
 def staging_of(project: BevyProject) -> Staging:
     """Return where the project's files are staged. Raises OSError if a link leads out of the project."""
-    staging = Staging(project.root / ".dgx_pixels")
+    staging = Staging(Path(os.path.realpath(project.root / ".dgx_pixels")))
     if not Path(os.path.realpath(staging.folder)).is_relative_to(project.root):
         raise OSError(errno.ELOOP, "it is a link that leads out of the project", str(staging.home))
     return staging
@@ -93,14 +97,19 @@ def staging_of(project: BevyProject) -> Staging:
 def put(staged: Path, target: Path) -> None:
     """Show a staged file under its final name in one step; afterwards neither its mode nor its time is touched.
 
+    `target` has no link in it, as `os.path.realpath` gives it: if a folder on the way has become one since, nothing is written.
+
     Raises OSError; then the target is as it was, and the staged file is the caller's to remove.
     """
+    folder = open_folder(target.parent)
     try:
-        staged.replace(target)
+        os.replace(staged, target.name, dst_dir_fd=folder)
     except OSError as error:
         if error.errno != errno.EXDEV:
-            raise
+            raise OSError(error.errno, error.strerror, str(target)) from error
         _put_across_file_systems(staged, target)
+    finally:
+        os.close(folder)
 
 
 def _put_across_file_systems(staged: Path, target: Path) -> None:
@@ -120,7 +129,7 @@ def _put_across_file_systems(staged: Path, target: Path) -> None:
 
 def sweep_beside(folder: Path) -> None:
     """Remove what a crash left beside targets on another file system."""
-    for path in folder.glob(f".*.{'[0-9a-f]' * 32}{PART}"):
+    for path in folder.glob(f".*.{_OURS}{PART}"):
         path.unlink(missing_ok=True)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dgx_pixels.library.database import checked_id
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -75,4 +77,4 @@ class Collector:
 
     def _files(self, asset_id: str, version: int) -> list[Path]:
         names = (f"{version}.png", f"{version}.json", f"{version}.details.json")
-        return [file for name in names if (file := self._assets / asset_id / name).is_file()]
+        return [file for name in names if (file := self._assets / checked_id(asset_id) / name).is_file()]

@@ -96,9 +96,10 @@ def _next(found: Comparison) -> str:
         )  # fmt: skip
     if found.unvoted:
         first = found.unvoted[0].number
+        which = f"each of {len(found.unvoted)} rounds" if len(found.unvoted) > 1 else "the last round"
         return (
-            f"Look at the sheet, then call record_vote(comparison_id={found.id!r}, round={first}, winner=...) for each of "
-            f"{len(found.unvoted)} rounds: the user's choice or yours, a label, 'tie' or 'neither'. "
+            f"Look at the sheet, then call record_vote(comparison_id={found.id!r}, round={first}, winner=...) for "
+            f"{which}: the user's choice or yours, a label, 'tie' or 'neither'. "
             + ("Who is who is told after the last vote, or with reveal=true. " if found.blind else "")
             + _on(found)
         ).rstrip()

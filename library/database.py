@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
 from filelock import AsyncFileLock
@@ -184,28 +189,63 @@ _MIGRATIONS = (_TABLES, _RERUNS, _KEYS, _COMPARISONS, _SEARCH, _PROMOTIONS, _JOB
 """Each leads from the schema version that is its place here to the next one."""
 
 
+_PRAGMAS = ("foreign_keys", "cell_size_check")
+_NAMES = set(re.findall(r"CREATE (?:VIRTUAL )?(?:TABLE|VIEW|INDEX) (\w+)", "".join(_MIGRATIONS)))
+
+
 class LibraryError(RuntimeError):
     """The library cannot be opened, or lacks what is asked for."""
 
 
-async def connect(home: Path) -> aiosqlite.Connection:
+def checked_id(text: str) -> str:
+    """An asset's or a job's id, which names files. Raises LibraryError for any other text."""
+    if not re.fullmatch("[0-9a-f]{12}", text):
+        raise LibraryError(f"The library holds the id {text[:40]!r}, which is none of ours: restore its database from a backup.")
+    return text
+
+
+class Connection(aiosqlite.Connection):
+    """A connection to the library's database that says in a sentence why it cannot be read."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(partial(sqlite3.connect, file, isolation_level=None, timeout=60), iter_chunk_size=64)
+        self._file = file
+
+    async def execute_fetchall(  # type: ignore[override]  # the base's can be entered, too; ours is only awaited
+        self, sql: str, parameters: Iterable[Any] | None = None
+    ) -> Iterable[sqlite3.Row]:
+        """All rows of a query. Raises LibraryError."""
+        try:
+            return await super().execute_fetchall(sql, parameters)
+        except sqlite3.Error as error:
+            raise LibraryError(
+                f"The library {self._file} cannot be read ({error}): check the disk, or restore the file from a backup."
+            ) from error
+
+
+async def connect(home: Path) -> Connection:
     """Open, and if need be make, `home/library.sqlite3`. Raises LibraryError if it cannot be written or is too new."""
     file = home / "library.sqlite3"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        db = await aiosqlite.connect(file, isolation_level=None, timeout=60)
+        db = Connection(file)
+        await db
     except (OSError, aiosqlite.Error) as error:
         raise LibraryError(
             f"The library {file} cannot be opened ({error}): set DGX_PIXELS_HOME to a folder you can write."
         ) from error
     try:
         db.row_factory = aiosqlite.Row
-        await db.execute("PRAGMA foreign_keys = ON")
+        for pragma in _PRAGMAS:
+            await db.execute(f"PRAGMA {pragma} = ON")
         async with AsyncFileLock(home / "library.lock"):  # two that open at once: SQLite itself lets one of them miss the WAL
-            await db.execute_fetchall("PRAGMA journal_mode = WAL")
+            await _rows(db, "PRAGMA journal_mode = WAL")
             await _migrate(db, file)
+            await _check_tables(db, file)
     except BaseException as error:
         await db.close()  # its thread would keep the process from ending
+        if isinstance(error, aiosqlite.DatabaseError) and not isinstance(error, aiosqlite.OperationalError):
+            raise _strange(file, f"is damaged, or no library of dgx-pixels ({error})") from error
         if isinstance(error, OSError | aiosqlite.Error):
             text = f"The library {file} cannot be used ({error}): set DGX_PIXELS_HOME to a folder you can write."
             raise LibraryError(text) from error
@@ -214,10 +254,28 @@ async def connect(home: Path) -> aiosqlite.Connection:
 
 
 async def _migrate(db: aiosqlite.Connection, file: Path) -> None:
-    ((version,),) = await db.execute_fetchall("PRAGMA user_version")
+    ((version,),) = await _rows(db, "PRAGMA user_version")
     if version > len(_MIGRATIONS):
         raise LibraryError(
             f"The library {file} was written by a newer dgx-pixels: update this one, or set another DGX_PIXELS_HOME."
         )
+    if version < 0:
+        raise _strange(file)
     for old, statements in enumerate(_MIGRATIONS[version:], start=version):
         await db.executescript(f"BEGIN; {statements} PRAGMA user_version = {old + 1}; COMMIT;")
+
+
+async def _check_tables(db: aiosqlite.Connection, file: Path) -> None:
+    """Raise LibraryError for a database of another program's that says it is of our version, or one with triggers."""
+    found = {row["name"]: row["type"] for row in await _rows(db, "SELECT name, type FROM sqlite_schema")}
+    if not found.keys() >= _NAMES or "trigger" in found.values():
+        raise _strange(file)
+
+
+async def _rows(db: aiosqlite.Connection, sql: str) -> list[sqlite3.Row]:
+    async with db.execute(sql) as cursor:
+        return list(await cursor.fetchall())
+
+
+def _strange(file: Path, how: str = "is no library of dgx-pixels") -> LibraryError:
+    return LibraryError(f"The file {file} {how}: restore it from a backup, or move it away to begin anew.")

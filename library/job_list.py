@@ -43,9 +43,18 @@ def _summary(job: JobRecord, status: JobStatus | Literal["left"]) -> JobSummary:
 
 def _what(request: str) -> str:
     """A few words on a request; of one of another version perhaps none."""
-    asked: dict[str, Any] = json.loads(request)
+    try:
+        asked: dict[str, Any] = json.loads(request)
+        return _named_by(asked)
+    except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
+        return ""
+
+
+def _named_by(asked: dict[str, Any]) -> str:
+    """What a request is about; raises what reading another shape does."""
     several = asked.get("items") or asked.get("prompts")  # of a batch, of a comparison
     if isinstance(several, list) and isinstance(several[0], dict):
         return f"{len(several)} prompts: {several[0].get('prompt', '')}"[:_LONGEST]
     found = next((asked[name] for name in _NAMED_BY if asked.get(name)), "")
-    return (", ".join(map(str, found)) if isinstance(found, list) else str(found))[:_LONGEST]
+    said = ", ".join(map(str, found)) if isinstance(found, list) else str(found)
+    return f"{said[:_LONGEST]}, a dry run" if asked.get("dry_run") else said[:_LONGEST]

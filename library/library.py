@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from dgx_pixels.library.collect import Collector
 from dgx_pixels.library.comparisons import Comparisons
-from dgx_pixels.library.database import LibraryError, connect
+from dgx_pixels.library.database import LibraryError, checked_id, connect
 from dgx_pixels.library.jobs import PROGRESSED, Jobs
 from dgx_pixels.library.owner import Owner
 from dgx_pixels.library.promotions import Promotions
@@ -24,6 +24,7 @@ from dgx_pixels.library.search import Search
 from dgx_pixels.library.store import Store
 from dgx_pixels.library.tags import Tags, check_tags
 from dgx_pixels.library.versions import IS_NEWEST, SELECT_VERSIONS, read_versions
+from dgx_pixels.pixels.plain_file import read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +34,9 @@ _LEFT_BEHIND_S = 86_400
 """A staged file of this age was left by a crash."""
 
 _DETAILS = ".details.json"
+_MOST_PNG = 300_000_000
+"""Bytes, as of any picture that is read."""
+_MOST_DETAILS = 16 << 20
 
 
 class Library:
@@ -142,8 +146,8 @@ class Library:
         return asset_id
 
     def file(self, asset_id: str, version: int) -> Path:
-        """Where the PNG of a version lies."""
-        return self._home / "assets" / asset_id / f"{version}.png"
+        """Where the PNG of a version lies. Raises LibraryError for an id that is none: the database may be a stranger's."""
+        return self._home / "assets" / checked_id(asset_id) / f"{version}.png"
 
     def _staged_names(self) -> tuple[Path, Path, Path]:
         """Files of their own for a picture, its recipe and its details; a rename then makes them the asset's."""
@@ -166,12 +170,16 @@ class Library:
         return found[0]
 
     async def png(self, asset_id: str, version: int | None = None) -> bytes:
-        """The PNG of a version, the newest if none is named. Raises LibraryError if it is not there."""
+        """The PNG of a version, the newest if none is named. Raises LibraryError if it is not there, or is another one."""
         found = await self.version(asset_id, version)
+        file = self.file(found.id, found.version)
         try:
-            return await asyncio.to_thread(self.file(found.id, found.version).read_bytes)
+            png = await asyncio.to_thread(read_plain, file, _MOST_PNG)
         except OSError as error:
             raise LibraryError(f"The picture of asset {asset_id!r} cannot be read ({error}): generate it again.") from error
+        if hashlib.sha256(png).hexdigest() != found.sha256:
+            raise LibraryError(f"The file {file} is not the picture that was kept there: put that back, or generate it again.")
+        return png
 
     async def details(self, found: AssetVersion) -> str:
         """The details that a version was added with; "" if there were none. Raises LibraryError if they cannot be read."""
@@ -182,7 +190,10 @@ class Library:
 
     def _read_details(self, found: AssetVersion) -> str:
         file = self.file(found.id, found.version).with_suffix(_DETAILS)
-        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+        try:
+            return read_plain(file, _MOST_DETAILS).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
 
     async def at_path(self, project: str, path: str) -> str | None:
         """The id of the asset that was made for `path`, relative to the project's assets/; None if there is none."""
@@ -264,7 +275,8 @@ def _write(files: tuple[Path, ...], contents: tuple[bytes, ...]) -> None:
 
 
 def _sweep(staging: Path) -> None:
-    for file in staging.glob("*"):
-        with contextlib.suppress(FileNotFoundError):
+    """Take away what was left behind; only what is named as ours is, in a folder that is no link."""
+    for file in staging.glob(f"{'[0-9a-f]' * 32}.*") if not staging.is_symlink() else ():
+        with contextlib.suppress(OSError):
             if time.time() - file.stat().st_mtime > _LEFT_BEHIND_S:
                 file.unlink()

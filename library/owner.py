@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Owner:
         """Whether the open library of this id is there still. A process id could not tell: ids are used again."""
         if owner == self.id:
             return True
-        if not self._file(owner).exists():
+        if not re.fullmatch("[0-9a-f]{32}", owner) or not self._file(owner).exists():
             return False
         try:
             with FileLock(self._file(owner)).acquire(timeout=0):

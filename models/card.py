@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from dgx_pixels.models.training_disk import write_whole
+from dgx_pixels.pixels.plain_file import read_plain
 from dgx_pixels.pixels.shown import one_line
 
 _LONGEST, _MOST_WORDS = 100, 20
 """Characters of a text of a card, and trigger words: they are strangers' words, and agents read them."""
 UNKNOWN_LICENCE = "unknown: see its page"
+_MOST_NOTE = 1 << 20
+_MOST_PAGE = 1 << 17
+"""Bytes of a model card that are read: its head is YAML, of which a megabyte takes a minute."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,14 @@ def write_card(model: Path, card: Card) -> None:
 
 def _note(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text())
-    except (OSError, ValueError):
+        found = json.loads(read_plain(file, _MOST_NOTE))
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def _page(file: Path | None) -> dict[str, Any]:
-    if file is None or not file.is_file():
+    if file is None or not file.is_file() or file.stat().st_size > _MOST_PAGE:
         return {}
     from huggingface_hub.repocard import metadata_load  # slow to import, and most models have no page
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -34,6 +35,7 @@ SAFE_VAE = "sdxl-vae-fp16-fix"
 """The VAE that stands in for the production model's own, whose numbers leave the range of 16 bits."""
 
 Entry = TypeVar("Entry", BaseModel, Lora, Vae)
+Found = TypeVar("Found")
 
 
 class Catalogue:
@@ -57,20 +59,20 @@ class Catalogue:
         """All base models: the embedded one, then those of `checkpoints/` by name, then whole ones of the cache."""
         folder = self.folder / "checkpoints"
         dropped = [
-            *((f.name, base_of_folder(clean_id(f.name), f, self.digests)) for f in diffusers_folders(folder)),
-            *((f.stem, base_of_file(clean_id(f.stem), f, self.digests)) for f in model_files(folder)),
+            *_still_there(lambda f: (f.name, base_of_folder(clean_id(f.name), f, self.digests)), diffusers_folders(folder)),
+            *_still_there(lambda f: (f.stem, base_of_file(clean_id(f.stem), f, self.digests)), model_files(folder)),
         ]
         ours = [model for _, model in sorted(dropped, key=lambda pair: pair[0])]
         return _with_own_ids([embedded(), *ours], self._cached(BaseModel))
 
     def loras(self) -> list[Lora]:
         """All LoRAs: those of `loras/` by path, then those of the cache."""
-        ours = [lora_of_file(clean_id(f.stem), f, self.digests) for f in model_files(self.folder / "loras")]
+        ours = _still_there(lambda f: lora_of_file(clean_id(f.stem), f, self.digests), model_files(self.folder / "loras"))
         return _with_own_ids(ours, self._cached(Lora))
 
     def vaes(self) -> list[Vae]:
         """All VAEs: those of `vae/` by path, then those of the cache."""
-        ours = [vae_of_file(clean_id(f.stem), f, self.digests) for f in model_files(self.folder / "vae")]
+        ours = _still_there(lambda f: vae_of_file(clean_id(f.stem), f, self.digests), model_files(self.folder / "vae"))
         return _with_own_ids(ours, self._cached(Vae))
 
     def read_ahead(self) -> None:
@@ -104,6 +106,13 @@ class Catalogue:
         if self.hf_cache is None or not self.hf_cache.is_dir():
             return []
         return [model for model in cached_models(self.hf_cache, self.digests) if isinstance(model, kind)]
+
+
+def _still_there(look: Callable[[Path], Found], paths: Iterable[Path]) -> Iterator[Found]:
+    """What is found at each path; one that has been taken away since it was listed is left out."""
+    for path in paths:
+        with suppress(OSError):
+            yield look(path)
 
 
 def _lender(model: BaseModel, bases: Sequence[BaseModel]) -> BaseModel | None:

@@ -6,13 +6,12 @@ diffusers' names, too.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from dgx_pixels.models.folder_check import check_classes, check_shards, read_config, read_json
 from dgx_pixels.models.header import Header, ModelError
 from dgx_pixels.models.lora_check import split_key
 
@@ -32,7 +31,7 @@ _OTHER_KINDS = (
     (r"^conditioner\.embedders\.0\.model\.", "the SDXL refiner, which draws nothing by itself"),
     (r"^(control_model|controlnet_cond_embedding|input_hint_block)\.", "a ControlNet"),
     (r"^edm_(mean|std)$", "Playground v2.5, which needs another sampler"),
-    (r"^scaled_fp8$|\.(quant_map|absmax|quant_state\.\S+|scale_weight)$", "quantized"),
+    (r"^scaled_fp8$|\.quant_state\.|\.(quant_map|absmax|scale_weight)$", "quantized"),
     (r"^(decoder|encoder)\.(down|up|mid|conv)", "a VAE: it belongs into vae/"),
 )  # fmt: skip
 _OTHER_WIDTHS = {
@@ -71,7 +70,7 @@ def file_kind(file: Path, header: Header) -> Kind:
     parts = tuple(part for part, prefix in PREFIXES.items() if any(name.startswith(prefix) for name in names))
     prefix = PREFIXES["unet"] if "unet" in parts else ""
     inputs = next((shape for name in _UNET_NAMES if (shape := header.shape(prefix + name)) is not None), None)
-    if inputs is None:
+    if inputs is None or len(inputs) < 2:
         raise _refusal(file, "no whole model: it holds no UNet")
     width = next(
         (t.shape[1] for n, t in names.items() if n.startswith(prefix) and n.endswith("attn2.to_k.weight") and len(t.shape) == 2),
@@ -91,40 +90,32 @@ def file_kind(file: Path, header: Header) -> Kind:
 
 def folder_kind(folder: Path) -> Kind:
     """Tell what a diffusers folder holds, from its JSON files. Raises ModelError, naming what it is, if that is not SDXL."""
-    index, unet, vae = (_json(folder / name) for name in ("model_index.json", "unet/config.json", "vae/config.json"))
+    index = read_json(folder / "model_index.json")
     made_by = index.get("_class_name", "StableDiffusionXLPipeline")
     if made_by != "StableDiffusionXLPipeline":
-        raise _refusal(folder, f"for the pipeline {made_by}")
-    if index.get("text_encoder", [True])[0] is None:
+        raise _refusal(folder, f"for the pipeline {str(made_by)[:80]}")
+    if index.get("text_encoder") == [None, None]:
         raise _refusal(folder, _OTHER_WIDTHS[1280])
-    width = unet.get("cross_attention_dim")
+    check_classes(folder, index)
+    config = {part: read_config(folder / part / "config.json") for part in PREFIXES}
+    for part in PREFIXES:
+        check_shards(folder / part)
+    unet, levels = config["unet"], config["vae"].get("block_out_channels")
+    width, sample = unet.get("cross_attention_dim"), unet.get("sample_size")
     _check_unet(folder, width, unet.get("in_channels"))
-    sample, levels = unet.get("sample_size"), vae.get("block_out_channels")
-    side = sample * 2 ** (len(levels) - 1) if isinstance(sample, int) and isinstance(levels, list) else 1024
+    side = sample * 2 ** (len(levels) - 1) if type(sample) is int and sample > 0 and isinstance(levels, list) and levels else 1024
     return Kind(tuple(PREFIXES), width if isinstance(width, int) else None, render_side=side)
 
 
 def _check_unet(model: Path, width: object, inputs: object) -> None:
-    if width in _OTHER_WIDTHS:
+    if isinstance(width, int) and width in _OTHER_WIDTHS:
         raise _refusal(model, _OTHER_WIDTHS[width])
-    if inputs in _OTHER_INPUTS:
+    if isinstance(inputs, int) and inputs in _OTHER_INPUTS:
         raise _refusal(model, _OTHER_INPUTS[inputs])
 
 
 def _refusal(model: Path, kind: str) -> ModelError:
     return ModelError(f"{model.name} is {kind}. {ALLOWED}.")
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text())
-    except FileNotFoundError:
-        return {}  # what is missing is said when the weights are looked for
-    except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict):
-        raise ModelError(f"{file} cannot be read as JSON: fetch the model again.")
-    return found
 
 
 def _modelspec(header: Header) -> dict[str, str]:

@@ -10,8 +10,12 @@ import tempfile
 import threading
 from pathlib import Path
 
+from dgx_pixels.pixels.plain_file import open_plain, read_plain
+
 _LARGE = 50_000_000
 """Bytes from which on a digest is worth keeping on disk: a checkpoint of 7 GB takes 5 to 20 s to read."""
+
+_MOST_KEPT = 16 << 20
 
 Key = tuple[str, int, int]
 """A file's path, size in bytes, and time of change in ns: a file with other ones is read again."""
@@ -30,7 +34,7 @@ class Digests:
         """The SHA-256 of a file in hex, computed if it is not known yet. Raises OSError."""
         known = self.known(file)
         if known is None:
-            with file.open("rb") as f:
+            with open_plain(file) as f:
                 known = hashlib.file_digest(f, "sha256").hexdigest()
             self.remember(file, known)
         return known
@@ -56,9 +60,9 @@ class Digests:
         if self._kept is None:
             return {}
         try:
-            rows = json.loads(self._kept.read_text())
+            rows = json.loads(read_plain(self._kept, _MOST_KEPT))
             return {(str(path), int(size), int(mtime)): str(digest) for path, size, mtime, digest in rows}
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, OverflowError, RecursionError):
             return {}
 
     @staticmethod

@@ -9,6 +9,13 @@ from typing import Any, cast
 
 from safetensors import SafetensorError, safe_open
 
+from dgx_pixels.pixels.plain_file import open_plain
+
+_LONGEST = 10_000_000
+"""Bytes of header; a whole SDXL's has 400,000, a LoRA's with much metadata some million. The safetensors library would allow ten
+times as much, which takes a gigabyte."""
+_MOST_NAME = 1000
+"""Characters of a tensor's name; SDXL's longest has 80."""
 _PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
@@ -42,7 +49,7 @@ def is_pickle(file: Path) -> bool:
     """Whether a file is a pickle or a zip, which PyTorch packs pickles in, by its first bytes or its name's end."""
     if file.suffix.lower() in _PICKLES:
         return True
-    with file.open("rb") as f:
+    with open_plain(file) as f:
         start = f.read(4)
     return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"))
 
@@ -66,13 +73,19 @@ def read_header(file: Path) -> Header:
 
 
 def _parsed(file: Path) -> Header:
+    with open_plain(file) as f:
+        if int.from_bytes(f.read(8), "little") > _LONGEST:
+            raise damaged(file)
     try:
         with safe_open(file, framework="numpy") as opened:  # which checks the header, and that it covers the file to its end
             slices = {name: cast("Any", opened.get_slice(name)) for name in opened.keys()}  # noqa: SIM118  # it is no mapping
             tensors = {name: TensorInfo(part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
-            return Header(tensors, opened.metadata() or {})
+            metadata = opened.metadata() or {}
     except SafetensorError as error:
         raise damaged(file) from error
+    if any(len(name) > _MOST_NAME for name in tensors):
+        raise damaged(file)
+    return Header(tensors, metadata)
 
 
 def damaged(file: Path) -> ModelError:

@@ -15,7 +15,9 @@ from dgx_pixels.models.digest import Digests
 from dgx_pixels.models.entries import Lora, Vae
 from dgx_pixels.models.hub_sets import KNOWN, HubModel
 from dgx_pixels.models.scan import base_of_folder, clean_id, lora_of_file, vae_of_file
+from dgx_pixels.pixels.plain_file import read_plain
 
+_MOST_REF = 1000
 _NEEDED = (
     "scheduler/scheduler_config.json",
     "unet/config.json",
@@ -74,10 +76,10 @@ def _is_whole(base: BaseModel) -> bool:
 
 def _main(repo: Path) -> Path | None:
     try:
-        folder = repo / "snapshots" / (repo / "refs" / "main").read_text().strip()
-    except OSError:
+        commit = read_plain(repo / "refs" / "main", _MOST_REF).decode("ascii").strip()
+    except (OSError, ValueError):
         return None
-    return folder if folder.is_dir() else None
+    return next((folder for folder in repo.glob("snapshots/*") if folder.name == commit and folder.is_dir()), None)
 
 
 def _changed(folder: Path) -> int:

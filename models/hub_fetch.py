@@ -64,7 +64,7 @@ class Remote:
 
     def staged_in(self, staging: Path) -> Path:
         """Where its files gather until all are there: apart from those of another commit."""
-        return staging / f"{self.model.id}-{self.commit[:12]}"
+        return staging / f"{self.model.id}-{self.commit[:12].replace('/', '-')}"
 
 
 def look_up(model: HubModel, endpoint: str | None) -> Remote:

@@ -116,7 +116,7 @@ def adapter_settings(header: Header) -> dict[str, object]:
     """The settings that diffusers writes beside a LoRA (`unet.lora_alpha`, ...), empty if there are none. Raises LoraError."""
     try:
         found = json.loads(header.metadata.get("lora_adapter_metadata", "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise LoraError("The LoRA's adapter metadata is not JSON: the file is damaged. Fetch it again.")

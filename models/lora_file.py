@@ -18,6 +18,9 @@ from dgx_pixels.models.lora_names import Module, ModuleNames
 
 __all__ = ["LoraError", "LoraLayer", "read_lora"]
 
+_MOST_ALPHA = 1e6
+"""An alpha is of about the size of a rank, at most some hundred."""
+
 
 @dataclass(frozen=True, eq=False)
 class LoraLayer:
@@ -128,6 +131,6 @@ def _scale(header: Header, module: Module, keys: dict[str, str], rank: int, open
     if isinstance(patterns, dict):
         matching = (v for k, v in patterns.items() if path == k or path.endswith(f".{k}"))
         alpha = next(matching, alpha)
-    if not isinstance(alpha, int | float):
+    if not isinstance(alpha, int | float) or abs(alpha) > _MOST_ALPHA:
         return 1.0
     return float(alpha) / (rank**0.5 if settings.get(f"{part}.use_rslora") is True else rank)

@@ -1,4 +1,4 @@
-"""Telling a subject from a busy ground with a matting model, by rembg: an optional extra, and never a download.
+"""Telling a subject from a busy ground with a matting model, by onnxruntime: an optional extra, and never a download.
 
 A flat ground needs none of this: `pixels.cutout` finds it without a model.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ MODEL: Final = "isnet-general-use.onnx"
 """The file of the model that is used: IS-Net (Qin et al. 2022, "Highly accurate dichotomous image segmentation")."""
 
 _SOURCE: Final = "https://github.com/danielgatis/rembg/releases/download/v0.0.0/isnet-general-use.onnx"
+_SIDE: Final = 1024  # px of the square that the model looks at
 _LEAST: Final = 0.01  # share of the picture below which nothing was found
 
 
@@ -26,7 +27,7 @@ class MattingError(RuntimeError):
 
 def check_matting(folder: Path) -> None:
     """Raise MattingError if the extra is not installed, or its model file is not in `folder`."""
-    if any(importlib.util.find_spec(package) is None for package in ("rembg", "onnxruntime")):
+    if importlib.util.find_spec("onnxruntime") is None:
         raise MattingError(
             "Matting needs an extra package: run `pip install 'dgx-pixels[matting]'` where DGX-Pixels is installed."
         )
@@ -42,10 +43,10 @@ def without_ground(rgba: NDArray[np.uint8], folder: Path) -> NDArray[np.uint8]:
     check_matting(folder)
     image = Image.fromarray(rgba).convert("RGB")
     try:
-        mask = np.asarray(_session(folder / MODEL).predict(image)[0])
+        mask = _mask(image, folder / MODEL)
     except Exception as error:  # onnxruntime raises classes of its own, for damaged files and others
         raise MattingError(f"The matting model {folder / MODEL} cannot be used: download {_SOURCE} again.") from error
-    subject = mask > 127
+    subject = mask > 0.5
     if subject.mean() < _LEAST:
         raise MattingError("The matting model found no subject in the picture: leave matting out, or crop the picture to it.")
     cut = rgba.copy()
@@ -53,14 +54,12 @@ def without_ground(rgba: NDArray[np.uint8], folder: Path) -> NDArray[np.uint8]:
     return cut
 
 
-def _session(file: Path) -> Any:  # noqa: ANN401  # rembg has no types
-    """A rembg session on this very file: its own sessions look for theirs in a folder in the user's home, and fetch them."""
-    from onnxruntime import SessionOptions
-    from rembg.sessions.dis_custom import DisCustomSession
+def _mask(image: Image.Image, file: Path) -> NDArray[np.float32]:
+    """How much each pixel belongs to the subject, (H, W), 0 to 1; prepared and scaled as IS-Net's authors do."""
+    from onnxruntime import InferenceSession
 
-    class LocalSession(DisCustomSession):  # type: ignore[misc]  # rembg has no types
-        @classmethod
-        def download_models(cls, *_: object, **__: object) -> str:
-            return str(file)
-
-    return LocalSession("dis_custom", SessionOptions(), model_path=str(file), providers=["CPUExecutionProvider"])
+    session = InferenceSession(file, providers=["CPUExecutionProvider"])
+    square = np.asarray(image.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), np.float32) / 255 - 0.5
+    found = session.run(None, {session.get_inputs()[0].name: square.transpose(2, 0, 1)[None]})[0][0, 0]
+    scaled = (found - found.min()) / max(float(np.ptp(found)), 1e-6)
+    return np.asarray(Image.fromarray(scaled).resize(image.size, Image.Resampling.LANCZOS))

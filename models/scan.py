@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,12 +31,17 @@ def diffusers_folders(folder: Path) -> list[Path]:
     return sorted(index.parent for index in folder.glob("[!.]*/model_index.json"))
 
 
-def model_files(folder: Path) -> Iterator[Path]:
-    """All files below a folder that end as weights do, by path, but none that belong to a diffusers folder or are hidden."""
+def model_files(folder: Path, *, linked: bool = False) -> Iterator[Path]:
+    """All files below a folder that end as weights do, by path, but none that belong to a diffusers folder or are hidden.
+
+    Folders may be links, but not inside one that is: two that lead to their own folder would be walked through without end.
+    """
     for path in sorted(folder.glob("[!.]*")):
-        if path.is_dir() and not (path / "model_index.json").exists():
-            yield from model_files(path)
-        elif path.suffix.lower() in _MODEL_ENDS and path.is_file():
+        if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises for what may not be looked at
+            inner = linked or path.is_symlink()
+            if not os.path.exists(path / "model_index.json") and not (linked and path.is_symlink()):  # noqa: PTH110  # as above
+                yield from model_files(path, linked=inner)
+        elif path.suffix.lower() in _MODEL_ENDS and os.path.isfile(path):  # noqa: PTH113  # as above
             yield path
 
 
@@ -94,8 +100,9 @@ def check_vae(file: Path, header: Header) -> None:
     shape = next((s for name in _VAE_NAMES if (s := header.shape(name)) is not None), None)
     if shape is None:
         raise ModelError(f"{file.name} is no VAE for SDXL: it has no decoder. Allowed are AutoencoderKL weights as .safetensors.")
-    if shape[1] != 4:
-        raise ModelError(f"{file.name} is a VAE with {shape[1]} latent channels, not one for SDXL, which has 4.")
+    if len(shape) < 2 or shape[1] != 4:
+        channels = shape[1] if len(shape) > 1 else "no"
+        raise ModelError(f"{file.name} is a VAE with {channels} latent channels, not one for SDXL, which has 4.")
 
 
 def _base(

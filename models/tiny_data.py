@@ -73,7 +73,7 @@ def _files(source: Path) -> dict[str, bytes]:
 
 
 def _picture(data: bytes) -> Image.Image:
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
         return image.convert("RGBA")
 
 

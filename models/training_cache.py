@@ -145,6 +145,6 @@ def kept(folder: Path, key: str) -> Learnable | None:
                 for i, (text, size) in enumerate(pairs)
             ]
             words = {t: Words(f.get_tensor(f"prompt.{i}"), f.get_tensor(f"pooled.{i}")) for i, t in enumerate(facts["words"])}
-    except (OSError, SafetensorError):
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, IndexError, RecursionError):
         return None
     return Learnable(tuple(examples), words)

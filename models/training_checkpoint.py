@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from diffusers import StableDiffusionXLPipeline
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, float32
 
@@ -24,6 +25,8 @@ from dgx_pixels.models.training_steps import Training
 LORA = "lora.safetensors"
 """A checkpoint's weights, which diffusers and this package can draw with."""
 _STATE, _FACTS = "state.safetensors", "state.json"
+_DAMAGES = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+"""What reading JSON of another shape raises."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +89,10 @@ def _read(own: Path) -> Snapshot | None:
         files = {name: (own / name).read_bytes() for name in (LORA, _STATE)}
         if any(hashlib.sha256(data).hexdigest() != facts["sha256"][name] for name, data in files.items()):
             return None
+        if not isinstance(facts["training"], dict) or not {"dataset", "base"} <= facts.keys():
+            return None
         return Snapshot(int(facts["step"]), load(files[LORA]), load(files[_STATE]), facts)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, SafetensorError, *_DAMAGES):
         return None
 
 
@@ -117,5 +122,5 @@ def _drop(folder: Path, keep: int) -> None:
 def _error(own: Path) -> float:
     try:
         return float(json.loads((own / _FACTS).read_bytes())["error"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *_DAMAGES):
         return math.inf

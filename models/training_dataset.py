@@ -16,10 +16,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dgx_pixels.models.training_spec import SpecError
+from dgx_pixels.pixels.plain_file import read_plain
+from dgx_pixels.pixels.read import LARGE, MOST_BYTES, PictureError
+from dgx_pixels.pixels.read import read_picture as pixels_of
+
+_MOST_FACTS = 16 << 20
 
 
 class Item(BaseModel):
@@ -58,7 +62,7 @@ def read_dataset(folder: Path) -> Dataset:
     """Read what is in the folder; pictures are opened later. Raises SpecError."""
     file = folder / "dataset.json"
     try:
-        found = _Written.model_validate_json(file.read_bytes())
+        found = _Written.model_validate_json(read_plain(file, _MOST_FACTS))
     except OSError as error:
         raise SpecError(f"The dataset {file} cannot be read ({error.strerror}): prepare it again.") from error
     except ValidationError as error:
@@ -80,9 +84,8 @@ def read_picture(dataset: Dataset, item: Item, multiple: int) -> NDArray[np.uint
             "prepare the dataset for this model."
         )
     try:
-        with Image.open(file) as picture:
-            pixels = np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        pixels = pixels_of(read_plain(file, MOST_BYTES), LARGE).rgba[..., :3]
+    except (OSError, PictureError) as error:
         raise SpecError(f"The picture {file} cannot be read ({error}): prepare the dataset again.") from error
     if pixels.shape != (item.height, item.width, 3):
         raise SpecError(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from watchdog.events import DirModifiedEvent, FileClosedNoWriteEvent, FileOpenedEvent, FileSystemEvent, FileSystemEventHandler
-from watchdog.observers.polling import PollingObserver
+from watchdog.observers.polling import PollingObserverVFS
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class ModelsWatch(FileSystemEventHandler):
         self._every_s = every_s
         self._event = threading.Event()
         self._stop = threading.Event()
-        self._observer = PollingObserver(timeout=every_s)
+        self._observer = PollingObserverVFS(os.stat, self._listed, polling_interval=every_s)
         self._thread = threading.Thread(target=self._run, name="models-watch", daemon=True)
 
     def start(self) -> None:
@@ -61,6 +62,12 @@ class ModelsWatch(FileSystemEventHandler):
         paths = [Path(str(p)) for p in (event.src_path, event.dest_path) if p]
         if any(not _is_hidden(p, self._folder) for p in paths):
             self._event.set()
+
+    def _listed(self, folder: str | None) -> Iterator[os.DirEntry[str]]:
+        """What lies in a folder. As in `scan.model_files`, a link inside a linked folder is not followed: it may lead back."""
+        below = [Path(folder or "."), *Path(folder or ".").parents]
+        links = sum(path.is_symlink() for path in below if path != self._folder and path.is_relative_to(self._folder))
+        return os.scandir(folder) if links < 2 else iter(())
 
     def _run(self) -> None:
         while not self._stop.is_set():

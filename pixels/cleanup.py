@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dgx_pixels.pixels.colour import Color, comparable
 from dgx_pixels.pixels.edit import sprite_of
+from dgx_pixels.pixels.ground import NEIGHBOURS
 from dgx_pixels.pixels.sprite import Sprite
 
 T = TypeVar("T", bound=np.generic)
@@ -20,7 +21,6 @@ _FAINT: Final = 0.12  # an orphan that stands out by more is an eye or a spark, 
 _ONE_LINE: Final = 0.08  # two pixels this near are of one outline
 _DARKER: Final = 0.1  # by so much is a line darker than what lies beside it
 _DOUBLED: Final = 0.4  # share of the outline that must be two pixels wide to call it doubled
-_AROUND: Final = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx)
 _BESIDE: Final = ((-1, 0), (0, -1), (0, 1), (1, 0))
 
 
@@ -28,7 +28,7 @@ def orphans(rgba: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Find opaque pixels, (h, w), of a colour that none of their eight neighbours has."""
     codes = _codes(rgba)
     lonely = codes >= 0
-    for dy, dx in _AROUND:
+    for dy, dx in NEIGHBOURS:
         lonely &= _neighbour(codes, dy, dx) != codes
     return lonely
 
@@ -41,8 +41,8 @@ def remove_orphans(sprite: Sprite) -> Sprite:
     """
     rgba, lonely = sprite.rgba.copy(), orphans(sprite.rgba)
     codes, lab = _codes(rgba), comparable(rgba[..., :3])
-    near = np.stack([_neighbour(codes, dy, dx)[lonely] for dy, dx in _AROUND])  # (8, orphans)
-    colors = np.stack([_neighbour(lab, dy, dx)[lonely] for dy, dx in _AROUND])
+    near = np.stack([_neighbour(codes, dy, dx)[lonely] for dy, dx in NEIGHBOURS])  # (8, orphans)
+    colors = np.stack([_neighbour(lab, dy, dx)[lonely] for dy, dx in NEIGHBOURS])
     away = np.linalg.norm(colors - lab[lonely], axis=2)
     common = (near == near[:, None]).sum(axis=0)
     best = np.where(near >= 0, common - away / 2, -np.inf).argmax(axis=0)  # distances are below 2: they only settle ties
@@ -132,6 +132,6 @@ def _arms_of_corner(codes: _Codes, y: int, x: int) -> tuple[int, int] | None:
     dy, dx = above[0], beside[0]
     if same(dy, dx) or (same(0, 2 * dx) and same(2 * dy, 0)):
         return None
-    goes_on_beside = any(same(ey, dx + ex) for ey, ex in _AROUND if (ey, dx + ex) not in ((0, 0), (dy, 0)))
-    goes_on_above = any(same(dy + ey, ex) for ey, ex in _AROUND if (dy + ey, ex) not in ((0, 0), (0, dx)))
+    goes_on_beside = any(same(ey, dx + ex) for ey, ex in NEIGHBOURS if (ey, dx + ex) not in ((0, 0), (dy, 0)))
+    goes_on_above = any(same(dy + ey, ex) for ey, ex in NEIGHBOURS if (dy + ey, ex) not in ((0, 0), (0, dx)))
     return (dy, dx) if goes_on_beside and goes_on_above else None

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgx_pixels.pixels.colour import Color
-from dgx_pixels.pixels.ground import drawn_key, find_ground, ground_cells, ground_distance
+from dgx_pixels.pixels.ground import NEIGHBOURS, drawn_key, find_ground, ground_cells, ground_distance
 
 # Distances are those of `comparable`, where 0.02 is just noticeable, unless they are said to be sRGB units.
 _MIXED: Final = 0.5  # a ground's share above which an edge pixel is ground
@@ -19,7 +19,6 @@ _OWN: Final = 24.0  # sRGB units from a neighbour's colour within which an edge 
 _SPREAD: Final = 60.0  # sRGB units between subject and ground, below which shares mean nothing
 _ROUNDS: Final = 2  # a cut edge pixel uncovers the next, and a soft edge is seldom wider than two
 
-_AROUND: Final = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx)
 _NEARBY: Final = tuple((dy, dx) for dy in range(-2, 3) for dx in range(-2, 3) if dy or dx)
 
 
@@ -73,7 +72,7 @@ def remove_fringe(
 
 def _near_clear(opaque: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels with a clear one among their eight neighbours; outside the picture counts as opaque."""
-    surrounded: NDArray[np.bool_] = np.logical_and.reduce(_shifted(opaque, _AROUND, 1.0), axis=0)
+    surrounded: NDArray[np.bool_] = np.logical_and.reduce(_shifted(opaque, NEIGHBOURS, 1.0), axis=0)
     return ~surrounded
 
 

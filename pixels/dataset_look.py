@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from dgx_pixels.pixels.grid import find_grid
 from dgx_pixels.pixels.grid_exact import enlargement
+from dgx_pixels.pixels.pixelize import OPAQUE, SURE
 
 MANY_COLORS: Final = 256
 """More than this pixel art seldom has."""
-_OPAQUE: Final = 127  # alpha above which a pixel is drawn
 _SHORTEST: Final = 8  # px along the longer side of what is drawn; and so many pixels times two
 _LARGE: Final = 48  # px of the longer side up to which many colours may be an artist's shading
 _SOME_COLORS: Final = 64
@@ -21,7 +21,6 @@ _STEP: Final = 48  # of 255, between a pixel's two neighbours, above which it st
 _BETWEEN: Final = (0.2, 0.8)  # how far along that step a pixel lies that softens it
 _SOFT: Final = 0.7  # share of softened edges; of the CC0 tiles 98 in 100 have fewer, of their enlargements by bicubic 2 in 100
 _FEW_EDGES: Final = 24  # below which that share says nothing
-_SURE: Final = 0.35  # confidence of a grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +65,7 @@ def softness(rgba: NDArray[np.uint8]) -> float:
 
     An edge is a drawn pixel whose two neighbours, across or down, are drawn and differ by more than 48 of 255 in a channel.
     """
-    opaque, values = rgba[..., 3] > _OPAQUE, rgba[..., :3].astype(np.int16)
+    opaque, values = rgba[..., 3] > OPAQUE, rgba[..., :3].astype(np.int16)
     soft = edges = 0
     for axis in (0, 1):
         rows, drawn = np.moveaxis(values, axis, 0), np.moveaxis(opaque, axis, 0)
@@ -81,7 +80,7 @@ def softness(rgba: NDArray[np.uint8]) -> float:
 
 
 def _hard_alpha(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    opaque = rgba[..., 3:] > _OPAQUE
+    opaque = rgba[..., 3:] > OPAQUE
     return np.where(opaque, np.concatenate([rgba[..., :3], np.full_like(rgba[..., :1], 255)], axis=2), 0).astype(np.uint8)
 
 
@@ -105,7 +104,7 @@ def _why_not(rgba: NDArray[np.uint8], opaque: NDArray[np.bool_], colors: int) ->
 
 def _has_cells(rgba: NDArray[np.uint8]) -> bool:
     found = find_grid([np.ascontiguousarray(rgba[..., :3])])
-    return found is not None and found.confidence >= _SURE
+    return found is not None and found.confidence >= SURE
 
 
 def _flatness(rgba: NDArray[np.uint8]) -> float:

@@ -30,6 +30,8 @@ _TIGHT: Final = 0.04  # the same for a hole: no flood leads there, so colour alo
 _FILL_KEY, _TIGHT_KEY = 0.1, 0.06  # the same of a key, which no subject comes near to but by faint mixes at its edge
 _PALE: Final = 40  # sRGB units from white or black, and between channels, within which a colour is nearly either
 
+NEIGHBOURS: Final = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx)
+
 _Cells = NDArray[np.float64]  # (h, w, 3), sRGB from 0 to 255
 
 

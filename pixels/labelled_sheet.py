@@ -7,10 +7,9 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from dgx_pixels.pixels.preview import on_checkerboard
+from dgx_pixels.pixels.preview import MOST_BYTES, on_checkerboard
 from dgx_pixels.pixels.sprite import Sprite
 
-_MOST_BYTES: Final = 256 * 1024
 _SIDE: Final = 1536  # px: what models that look at pictures see without shrinking it
 _ZOOMS: Final = (*((scale, 1) for scale in range(8, 0, -1)), *((1, step) for step in (2, 3, 4, 6, 8, 16)))
 """Px for each of the sprites' pixels, and which of these are shown: every one, every second, ..."""
@@ -38,7 +37,7 @@ def labelled_sheet(groups: Sequence[Group], heading: Sequence[str] = ()) -> byte
     layouts = [_layout(groups, len(heading), scale, step) for scale, step in _ZOOMS]
     for layout in [at for at in layouts if max(at.width, at.height) <= _SIDE] or layouts[-1:]:
         data = _png(_drawn(groups, heading, layout))
-        if len(data) < _MOST_BYTES:
+        if len(data) < MOST_BYTES:
             break
     return data
 

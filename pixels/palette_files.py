@@ -17,6 +17,8 @@ MOST_BYTES: Final = 4_000_000
 """More than any palette file, a PNG of a large sprite sheet included, needs."""
 
 _FEWEST, _MOST = 2, 256
+_DIGITS: Final = 9
+"""Python reads no number of thousands of digits."""
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _FORMATS: Final = "give a .hex, .gpl (GIMP), .pal (JASC or Microsoft) or PNG file"
 
@@ -91,7 +93,9 @@ def _of_rows(lines: list[str], skipped: tuple[str, ...]) -> list[Color]:
         if not line or (skipped and line.startswith(skipped)):
             continue
         words = line.split()[:3]
-        if len(words) < 3 or not all(word.isascii() and word.isdigit() and int(word) <= 255 for word in words):
+        if len(words) < 3 or not all(
+            word.isascii() and word.isdigit() and len(word) <= _DIGITS and int(word) <= 255 for word in words
+        ):
             raise PaletteError(f"The palette's line {line[:40]!r} is no colour: it must begin with three numbers from 0 to 255.")
         colors.append((int(words[0]), int(words[1]), int(words[2])))
     return colors

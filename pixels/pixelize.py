@@ -23,10 +23,10 @@ from dgx_pixels.pixels.sprite import Sprite
 
 Kind = Literal["grid", "true_size", "no_grid"]
 
-_SURE: Final = 0.35  # confidence below which a picture counts as one without a grid
+SURE: Final = 0.35  # confidence below which a picture counts as one without a grid
 _MOST_COLORS: Final = 256
 _MOST_KEPT: Final = 4096  # colours that a picture left as it is may keep: pixel art with more is none
-_OPAQUE: Final = 127  # alpha above which a pixel is drawn
+OPAQUE: Final = 127  # alpha above which a pixel is drawn
 
 _Cells = NDArray[np.float64]  # (frames, h, w, 3), sRGB from 0 to 255
 
@@ -105,7 +105,7 @@ def _check(frames: Sequence[NDArray[np.uint8]], size: tuple[int, int] | None) ->
 def _without_clear(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Paint what is clear in the corner of the colour cube that is farthest from all opaque colours, so that it has edges."""
     rgb = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
-    clear = np.asarray(cv2.extractChannel(rgba, 3)) <= _OPAQUE
+    clear = np.asarray(cv2.extractChannel(rgba, 3)) <= OPAQUE
     if not clear.any():
         return rgb
     seen = rgb[~clear][:: max(1, int((~clear).sum()) // 4096)].astype(np.int64)
@@ -121,13 +121,13 @@ def _layout(
     rows, columns = pictures[0].shape[:2]
     if size == (columns, rows):
         return None, "true_size", 1.0
-    steps = enlargement([*pictures, *(frame[..., 3:] > _OPAQUE for frame in frames)])
+    steps = enlargement([*pictures, *(frame[..., 3:] > OPAQUE for frame in frames)])
     if steps is not None and size in (None, (columns // steps[0], rows // steps[1])):
         grid = Grid(np.arange(0.0, columns + 1, steps[0]), np.arange(0.0, rows + 1, steps[1]), 1.0)
         return grid, "grid", 1.0
     found = find_grid(pictures) if size is None else fit_grid(pictures, *size)
     confidence = 0.0 if found is None else found.confidence
-    if found is not None and confidence >= _SURE:
+    if found is not None and confidence >= SURE:
         return found, "grid", confidence
     smooth = find_smooth_grid(frames, size)
     if smooth is not None:
@@ -161,7 +161,7 @@ def _cells(
         opaque = np.stack([cell_alpha(frame[..., 3], even_x, even_y) for frame in frames])
     else:
         cells, noise = np.stack(pictures).astype(np.float64), 0.0
-        opaque = np.stack([frame[..., 3] > _OPAQUE for frame in frames])
+        opaque = np.stack([frame[..., 3] > OPAQUE for frame in frames])
     return (steady(cells) if len(frames) > 1 else cells), opaque, noise
 
 

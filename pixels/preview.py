@@ -10,7 +10,7 @@ from PIL import Image
 
 from dgx_pixels.pixels.sprite import Sprite
 
-_MOST_BYTES: Final = 256 * 1024
+MOST_BYTES: Final = 256 * 1024  # of a picture in an answer
 _SQUARE: Final = 8  # px of the checkerboard, about as in drawing programs
 _LIGHT, _DARK = 204, 153  # its greys
 _GAP: Final = 8  # px between the sprites of a sheet
@@ -30,7 +30,7 @@ def preview_png(sprite: Sprite, side: int = 512) -> bytes:
     step = -(-longest // side)
     pixels, scale = sprite.rgba[::step, ::step], max(1, side // longest)
     data = _png(_indexed(pixels, scale) or Image.fromarray(on_checkerboard(pixels, scale)))
-    return data if len(data) < _MOST_BYTES else preview_png(sprite, side // 2)
+    return data if len(data) < MOST_BYTES else preview_png(sprite, side // 2)
 
 
 def render_png(rgb: NDArray[np.uint8], side: int = 256) -> bytes:
@@ -60,7 +60,7 @@ def contact_sheet(sprites: Sequence[Sprite], columns: int, scale: int) -> bytes:
         left = _GAP + column * (width + _GAP) + (width - picture.shape[1]) // 2
         sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
     data = _png(Image.fromarray(sheet))
-    return data if len(data) < _MOST_BYTES or scale == 1 else contact_sheet(sprites, columns, scale - 1)
+    return data if len(data) < MOST_BYTES or scale == 1 else contact_sheet(sprites, columns, scale - 1)
 
 
 def on_checkerboard(rgba: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:

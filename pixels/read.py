@@ -16,6 +16,9 @@ MOST_PIXELS: Final = 2**26
 LARGE: Final = 2**24
 """4096 x 4096: a larger picture is shrunk as it is read, so that the engine after it stays below 2 GB."""
 MOST_SIDE: Final = 16384
+MOST_FRAMES: Final = 1000
+"""Of a TIFF, as they are counted."""
+_LARGE_GIF: Final = 32_000_000
 MOST_BYTES: Final = 300_000_000
 """A file of the largest picture, uncompressed, with room for its headers."""
 
@@ -53,41 +56,42 @@ class Picture:
     shrunk: int = 1
 
 
-def read_picture(data: bytes) -> Picture:
+def read_picture(data: bytes, most_pixels: int = MOST_PIXELS) -> Picture:
     """Read an image file's bytes, the right way up (EXIF), as 8-bit RGBA.
 
     Grey, palette, 16-bit, CMYK and float pictures are converted; a colour profile is not applied. Of an animation the
     first frame is taken. Pictures of more than LARGE pixels are shrunk by a whole factor.
 
     Raises PictureError for what is no picture, is cut short or damaged, is of another format, or is larger than
-    MOST_BYTES, MOST_SIDE or MOST_PIXELS. Sizes are checked before anything is decoded.
+    MOST_BYTES, MOST_SIDE or `most_pixels`. Sizes are checked before anything is decoded.
     """
     if len(data) > MOST_BYTES:
         raise PictureError(f"The file has {len(data):,} bytes, but at most {MOST_BYTES:,} are read: give a smaller picture.")
     try:
-        return _read(data)
+        return _read(data, most_pixels)
     except PictureError:
         raise
     except UnidentifiedImageError as error:
         raise PictureError(f"These {len(data):,} bytes are no picture in a format that is read: {_ALLOWED}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError(_too_large("far too many")) from error
+        raise PictureError(_too_large("far too many", most_pixels)) from error
     except MemoryError as error:
         raise PictureError("There is not enough memory for this picture: give a smaller one.") from error
     except Exception as error:  # a damaged file makes Pillow's plugins raise nearly anything
         raise PictureError("The picture file is damaged or cut short: save or download it again.") from error
 
 
-def _read(data: bytes) -> Picture:
+def _read(data: bytes, most_pixels: int) -> Picture:
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
-        if width * height > MOST_PIXELS or max(width, height) > MOST_SIDE:
-            raise PictureError(_too_large(f"{width}x{height}"))
+        if width * height > most_pixels or max(width, height) > MOST_SIDE:
+            raise PictureError(_too_large(f"{width}x{height}", most_pixels))
         image.load()
-        kind, frames = image.format or "", _frames(image)
+        kind = image.format or ""
         shrunk = math.ceil(math.sqrt(width * height / LARGE))
         orientation = _orientation(image)
         whole = _as_rgba(image)
+        frames = _frames(image, len(data))
     upright = _upright(whole if shrunk == 1 else _shrink(whole, shrunk), orientation)
     if orientation in _ON_ITS_SIDE:
         width, height = height, width
@@ -102,19 +106,36 @@ def _shrink(image: Image.Image, factor: int) -> Image.Image:
     return image.convert("RGBa").reduce(factor).convert("RGBA")
 
 
-def _too_large(found: str) -> str:
+def _too_large(found: str, most_pixels: int) -> str:
+    side = math.isqrt(most_pixels)
     return (
-        f"The picture has {found} pixels, but at most {MOST_PIXELS:,} are read (8192x8192), "
+        f"The picture has {found} pixels, but at most {most_pixels:,} are read (like {side}x{side}), "
         f"and {MOST_SIDE:,} along a side: give a smaller one."
     )
 
 
-def _frames(image: Image.Image) -> int:
-    """Count the frames; damage after the first frame does not matter here."""
+def _frames(image: Image.Image, size: int) -> int:
+    """Count the frames, of a file of `size` bytes; damage after the first frame does not matter here.
+
+    Of a TIFF no more than MOST_FRAMES, of a large GIF no more than two: looking through millions takes minutes.
+    """
     try:
+        if image.format == "GIF" and size > _LARGE_GIF:
+            return 1 + bool(getattr(image, "is_animated", False))
+        if image.format == "TIFF":
+            return _frames_to(image, MOST_FRAMES)
         return int(getattr(image, "n_frames", 1))
     except Exception:
         return 1
+
+
+def _frames_to(image: Image.Image, most: int) -> int:
+    for number in range(1, most):
+        try:
+            image.seek(number)
+        except EOFError:
+            return number
+    return most
 
 
 def _as_rgba(image: Image.Image) -> Image.Image:

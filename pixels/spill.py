@@ -6,13 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgx_pixels.pixels.colour import Color
-from dgx_pixels.pixels.ground import ground_distance
+from dgx_pixels.pixels.ground import NEIGHBOURS, ground_distance
 
 _NEAR: Final = 0.16  # distance in `comparable` from the key within which a pixel may be spill
 _MOST: Final = 0.06  # share of the subject above which such a colour is the subject's own: a purple potion is no spill
 _ROUNDS: Final = 3  # a speck of several pixels is healed from its rim
-
-_AROUND: Final = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx)
 
 
 def remove_spill(rgb: NDArray[np.uint8], opaque: NDArray[np.bool_], key: Color) -> NDArray[np.uint8]:
@@ -28,7 +26,7 @@ def remove_spill(rgb: NDArray[np.uint8], opaque: NDArray[np.bool_], key: Color) 
     for _ in range(_ROUNDS):
         sound = opaque & ~spill
         for y, x in np.argwhere(spill):
-            near = [(y + dy, x + dx) for dy, dx in _AROUND if 0 <= y + dy < len(rgb) and 0 <= x + dx < rgb.shape[1]]
+            near = [(y + dy, x + dx) for dy, dx in NEIGHBOURS if 0 <= y + dy < len(rgb) and 0 <= x + dx < rgb.shape[1]]
             colours = np.array([healed[place] for place in near if sound[place]], np.int16).reshape(-1, 3)
             if len(colours):
                 healed[y, x] = colours[np.abs(colours - np.median(colours, axis=0)).sum(axis=1).argmin()]

@@ -14,6 +14,7 @@ from dgx_pixels.pixels.cutout import cut_out, remove_fringe
 from dgx_pixels.pixels.ground import regions
 from dgx_pixels.pixels.palette import Palette, lock_colors, palette_of, reduce_colors
 from dgx_pixels.pixels.png_text import with_recipe
+from dgx_pixels.pixels.read import LARGE, PictureError, read_picture
 from dgx_pixels.pixels.spill import remove_spill
 
 _SPECK: Final = 2  # pixels in a part that counts as a stray speck
@@ -83,17 +84,13 @@ def encode_png(sprite: Sprite, recipe: str) -> bytes:
 
 def decode_png(data: bytes) -> Sprite:
     """Read a PNG of any kind as a sprite; its palette is found anew. Raises ValueError if it is not a whole PNG."""
-    rgba = np.asarray(_open(data).convert("RGBA"))
-    return Sprite(rgba, palette_of(rgba[rgba[..., 3] > 0][:, :3]))
-
-
-def _open(data: bytes) -> Image.Image:
     try:
-        image = Image.open(BytesIO(data), formats=("PNG",))
-        image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"These {len(data)} bytes are not a whole PNG: give the PNG file's content, unchanged.") from error
-    return image
+        found = read_picture(data, LARGE)
+    except PictureError as error:
+        raise ValueError(f"These {len(data)} bytes are not a whole PNG of a sprite's size. {error}") from error
+    if found.format != "PNG":
+        raise ValueError(f"These {len(data)} bytes are not a whole PNG: give the PNG file's content, unchanged.")
+    return Sprite(found.rgba, palette_of(found.rgba[found.rgba[..., 3] > 0][:, :3]))
 
 
 def _without_specks(opaque: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -26,7 +26,10 @@ def _library() -> Library:
 @resource("pixels://assets", title="Assets", mime_type="application/json")
 async def assets() -> str:
     """Give the newest version of up to 200 assets of all projects, newest first."""
-    found = await _library().newest(None, _NEWEST)
+    try:
+        found = await _library().newest(None, _NEWEST)
+    except LibraryError as error:
+        raise ResourceError(str(error)) from error
     return json.dumps({"assets": [_described(a) for a in found]}, indent=2)
 
 
@@ -39,10 +42,10 @@ async def asset(asset_id: str) -> str:
         newest = history[0]
         checks = _checks(await library.details(newest))
         versions = [_version(v) | {"parents": _named(await library.parents(v.id, v.version))} for v in history[:_VERSIONS]]
+        places = [asdict(place) for place in await library.places(asset_id)]
     except LibraryError as error:
         raise ResourceError(str(error)) from error
-    places = [asdict(place) for place in await library.places(asset_id)]
-    more = {"recipe": json.loads(newest.recipe), "checks": checks, "places": places, "versions": versions}
+    more = {"recipe": _parsed(newest.recipe), "checks": checks, "places": places, "versions": versions}
     return json.dumps(_described(newest) | more, indent=2)
 
 
@@ -53,6 +56,14 @@ async def image(asset_id: str) -> bytes:
         return await _library().png(asset_id)
     except LibraryError as error:
         raise ResourceError(str(error)) from error
+
+
+def _parsed(recipe: str) -> object:
+    """A recipe as JSON; None for one that is none."""
+    try:
+        return json.loads(recipe)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _checks(details: str) -> object:

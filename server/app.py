@@ -28,6 +28,7 @@ from dgx_pixels.server.edge import Edge
 from dgx_pixels.server.gpu_lost import Role, end
 from dgx_pixels.server.idempotency import Asked
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.status import NAME
 from dgx_pixels.server.subscriptions import LISTEN
 from dgx_pixels.server.wrong_types import WrongTypes
 from dgx_pixels.tools.cancel_job import cancel_job
@@ -50,7 +51,6 @@ from dgx_pixels.tools.view_asset import view_asset
 if TYPE_CHECKING:
     from dgx_pixels.models.renderer import Renderer
 
-NAME = "dgx-pixels"
 INSTRUCTIONS = """Draws pixel art into a Bevy game. generate_sprite draws from a prompt and writes the PNG into the project's
 assets/sprites/, where a running game reloads it; the answer's `path` is what asset_server.load takes, and `reloaded` says whether
 the running game shows it. generate_tileset makes tilesets that fit, into assets/tiles/. pixelize_image makes true pixel art of

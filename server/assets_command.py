@@ -18,9 +18,10 @@ from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.asking import ask_here, in_project
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.tool_calls import asked_of
-from dgx_pixels.tools.answers import AssetList
+from dgx_pixels.tools.answers import AssetList, AssetSummary
 from dgx_pixels.tools.asset_collect import needed_by_projects
 from dgx_pixels.tools.asset_import import import_sprites
+from dgx_pixels.tools.list_assets import not_in_game
 
 if TYPE_CHECKING:
     from dgx_pixels.bevy.project import BevyProject
@@ -38,9 +39,14 @@ async def _list(settings: Settings, arguments: argparse.Namespace) -> tuple[Any,
     asked = asked_of(arguments, ("tags", "kind", "palette", "limit", "cursor", "everywhere"))
     asked["words"] = " ".join(arguments.what)
     found = AssetList.model_validate(await ask_here(settings, "list_assets", in_project(settings, asked)))
-    lines = [f"{a.id}  v{a.version}  {a.width}x{a.height}  {a.path}  {', '.join(a.tags)}".rstrip() for a in found.assets]
+    lines = [_line(a) for a in found.assets]
     more = f" The next ones: --cursor {found.cursor}" if found.cursor is not None else ""
     return found.model_dump(mode="json"), [*lines, f"{found.total} asset{'s' * (found.total != 1)}.{more}"]
+
+
+def _line(asset: AssetSummary) -> str:
+    place = f"{asset.path}{not_in_game(asset)}"
+    return f"{asset.id}  v{asset.version}  {asset.width}x{asset.height}  {place}  {', '.join(asset.tags)}".rstrip()
 
 
 async def _tag(settings: Settings, arguments: argparse.Namespace) -> tuple[Any, list[str]]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dgx_pixels.server.our_words import in_our_words
 from dgx_pixels.server.parser import parsed
 from dgx_pixels.server.terminal import shown
 
@@ -39,7 +40,7 @@ def _status(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 130
     except _expected_errors() as error:  # this imports much: a plain end must not come by here
-        print(f"dgx-pixels: {_sentence(error)}", file=sys.stderr)
+        print(f"dgx-pixels: {in_our_words(_sentence(error))}", file=sys.stderr)
         return 1
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
 import time
 from typing import TYPE_CHECKING
 
@@ -44,30 +43,20 @@ def options(compare: argparse.ArgumentParser) -> None:
 
 def run_compare(settings: Settings, arguments: argparse.Namespace) -> int:
     """Draw, and print where to look and how to vote; answers with the exit status. Raises ToolError with one sentence."""
-    from fastmcp.exceptions import ToolError
-
     from dgx_pixels.server.asking import ask
     from dgx_pixels.server.tool_calls import asked_of
 
     asked = asked_of(arguments, _ARGUMENTS)
     started = time.monotonic()
-    try:
-        answer = asyncio.run(ask(settings, "compare_models", asked | {"blind": not arguments.open}))
-    except ToolError as error:
-        raise ToolError(in_our_words(str(error))) from error
+    answer = asyncio.run(ask(settings, "compare_models", asked | {"blind": not arguments.open}))
     if arguments.json:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
         return 0 if answer.status == "done" else 1
     return _print_compared(answer, time.monotonic() - started)
 
 
-def in_our_words(text: str) -> str:
-    """A tool's sentence, with the command line's words for what to do."""
-    text = re.sub(r"get_job\(job_id='(\w+)'\) shows it", r"`dgx-pixels vote \1 ROUND A` votes on it", text)
-    return re.sub(r"compare_models\(resume='(\w+)'\)", r"`dgx-pixels jobs resume \1`", text)
-
-
 def _print_compared(answer: JobAnswer, seconds: float) -> int:
+    from dgx_pixels.server.our_words import in_our_words
     from dgx_pixels.tools.job_states import after_break
 
     found = answer.result.comparison if answer.result is not None else None

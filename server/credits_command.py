@@ -14,6 +14,7 @@ from dgx_pixels.bevy.project import ProjectError, open_project
 from dgx_pixels.library.library import Library
 from dgx_pixels.models.catalogue import Catalogue
 from dgx_pixels.server.app import default_project
+from dgx_pixels.server.own_files import write_whole
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.credits import credits_of
 
@@ -31,16 +32,6 @@ def run_credits(settings: Settings, arguments: argparse.Namespace) -> int:
     else:
         print(text if arguments.out is None else arguments.out.absolute())
     return 0
-
-
-def write_whole(file: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all. Raises OSError."""
-    part = file.with_name(f".{file.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 async def _text(settings: Settings, root: Path) -> str:

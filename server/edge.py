@@ -111,7 +111,8 @@ class Edge:
     async def _proof(self, request: Request) -> Response:
         """Which server this is. It asks neither the database nor the GPU: every request through a proxy begins with it."""
         self._touch()  # who asks is about to send a request
-        given = await asyncio.to_thread(proofs, self._settings, request.query_params.get("challenge", ""))
+        # Not in a thread: they may all be busy, and who waits for this takes the server for gone.
+        given = proofs(self._settings, request.query_params.get("challenge", ""))
         return JSONResponse({"name": NAME, "pid": os.getpid()} | given)
 
     async def _metrics(self, _: Request) -> Response:

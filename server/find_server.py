@@ -49,7 +49,7 @@ async def running(settings: Settings) -> int | None:
         raise NoServerError(
             f"Something other than dgx-pixels listens on {settings.host}:{settings.port}: choose another port (DGX_PIXELS_PORT)."
         )
-    right = await asyncio.to_thread(proofs, settings, challenge)
+    right = proofs(settings, challenge)
     if not _same(said.get("server"), right.get("server")):
         raise NoServerError(
             f"The server on port {settings.port} is not that of {settings.home}: it works in another home, or pretends to be "

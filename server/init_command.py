@@ -7,6 +7,7 @@ import asyncio
 import json
 
 from dgx_pixels.server.asking import ask_here, in_project
+from dgx_pixels.server.our_words import in_our_words
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.server.tool_calls import palette_of_file
 from dgx_pixels.tools.answers import SetupAnswer
@@ -29,11 +30,5 @@ def run_init(settings: Settings, arguments: argparse.Namespace) -> int:
         print(f"{answer.plugin}  copied")
     for feature, why in answer.lacks.items():
         print(f"Cargo.toml lacks bevy's feature {feature}, which {why}.")
-    print(_in_our_words(answer.next))
+    print(in_our_words(answer.next))
     return 0
-
-
-def _in_our_words(text: str) -> str:
-    return text.replace("call again with copy_reload_plugin", "run `dgx-pixels init --plugin`").replace(
-        "generate_sprite needs only a prompt", "`dgx-pixels sprite` needs only a prompt"
-    )

@@ -25,7 +25,6 @@ from dgx_pixels.library.library import Library
 from dgx_pixels.pixels.shown import printable
 from dgx_pixels.server.app import build, default_project, try_library
 from dgx_pixels.server.asking import ask
-from dgx_pixels.server.compare_command import in_our_words
 from dgx_pixels.server.connect import transport
 from dgx_pixels.server.find_server import running
 from dgx_pixels.server.terminal import order
@@ -45,10 +44,7 @@ def run_jobs(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.action == "list":
         asyncio.run(_list(settings, arguments.limit, watch=arguments.watch, as_json=arguments.json))
         return 0
-    try:
-        answer = asyncio.run(_change(settings, arguments.action, arguments.job))
-    except ToolError as error:
-        raise ToolError(in_our_words(str(error))) from error
+    answer = asyncio.run(_change(settings, arguments.action, arguments.job))
     print(
         answer.model_dump_json(indent=2) if arguments.json else f"{answer.job_id}  {answer.status}. {answer.error or ''}".strip()
     )
@@ -95,7 +91,8 @@ async def _list(settings: Settings, limit: int, *, watch: bool, as_json: bool) -
             if as_json:
                 print(json.dumps({"jobs": [_as_json(job, answers) for job in jobs]}, indent=None if watch else 2), flush=True)
             else:
-                shown = _print([_line(job, answers.get(job.id)) for job in jobs] or ["There are no jobs."], shown)
+                lines = [_line(job, answers.get(job.id)) for job in jobs] or ["There are no jobs."]
+                shown = _print(_that_fit(lines) if watch and sys.stdout.isatty() else lines, shown)
             if not watch:
                 return
             await asyncio.sleep(_LOOK_EVERY_S)
@@ -142,6 +139,12 @@ def _age(seconds: float) -> str:
         if seconds >= unit:
             return f"{seconds / unit:.0f} {name}"
     return f"{max(0, seconds):.0f} s"
+
+
+def _that_fit(lines: list[str]) -> list[str]:
+    """As many as a terminal holds above its last row: what has scrolled out of it cannot be printed over."""
+    rows = max(2, shutil.get_terminal_size().lines - 1)
+    return lines if len(lines) <= rows else [*lines[: rows - 1], f"... and {len(lines) - rows + 1} more"]
 
 
 def _print(lines: list[str], before: int) -> int:

@@ -108,7 +108,7 @@ class Metrics:
                 return
             begun = self._begun.pop(job_id, now)
             await self._ended(library, job, now - begun)
-        except LibraryError as error:
+        except (LibraryError, ValueError, TypeError, KeyError, AttributeError) as error:  # a result of another version's shape
             logger.warning("job %s is not counted: %s", job_id, error)
 
     async def _ended(self, library: Library, job: JobRecord, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,51 +45,53 @@ def parser() -> argparse.ArgumentParser:
     words = argparse.ArgumentParser(prog="dgx-pixels", description="Pixel art for your Bevy game, drawn by a warm SDXL pipeline.")
     words.add_argument("--version", action="version", version=version("dgx-pixels"))
     commands = words.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    serve = commands.add_parser("serve", help="run the server that owns the GPU (MCP over HTTP)")
-    serve.add_argument("--ends-when-idle", action="store_true", help="end after --idle-minutes without a request")
-    stdio = commands.add_parser("stdio", help="what an MCP client launches: finds or starts the server and passes on to it")
-    stdio.add_argument("--alone", action="store_true", help="do everything in this one process instead")
-    sprite = commands.add_parser("sprite", help="draw a sprite into the Bevy project")
-    _sprite_options(sprite)
-    pixelize = commands.add_parser("pixelize", help="make true pixel art of any image file")
-    _pixelize_options(pixelize)
-    tileset = commands.add_parser("tileset", help="draw terrains into a tileset that fits, in the Bevy project")
-    _tileset_options(tileset)
-    train = commands.add_parser("train", help="train a LoRA on your own sprites")
-    train_options.options(train)
-    models = commands.add_parser("models", help="list, add and fetch models")
-    _models_options(models)
-    init = commands.add_parser("init", help="set a Bevy project's defaults, and say what its game lacks for hot reload")
-    _init_options(init)
-    publish = commands.add_parser("publish", help="put an asset of the library, or an earlier version, into the Bevy project")
-    publish.add_argument("asset", help="its id, or its path below assets/: sprites/item_red_potion.png")
-    publish.add_argument("--version", type=int, help="which version; the newest if left out")
-    publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
-    compare = commands.add_parser(
-        "compare", help="draw the same prompts with several models or LoRA strengths, to be voted on blind"
-    )
-    compare_command.options(compare)
-    vote = commands.add_parser("vote", help="keep which picture of a comparison is the best, or export votes")
-    vote_command.options(vote)
-    jobs = commands.add_parser("jobs", help="list jobs, and cancel, pause or resume them")
-    jobs_options.options(jobs)
-    promote = commands.add_parser("promote", help="make a contender the Bevy project's default, or take that back")
-    promote_command.options(promote)
-    replay = commands.add_parser("replay", help="make a picture again from its recipe, and say whether it is the same")
-    replay_options(replay)
-    assets = commands.add_parser("assets", help="find, tag, import and collect what the library holds")
-    assets_options(assets)
-    credits_ = commands.add_parser("credits", help="what the game's pictures were made with, for its credits and for stores")
-    credits_options(credits_)
-    bench = commands.add_parser("bench", help="measure sprites on this machine, and write a report with a contact sheet")
-    _bench_options(bench)
-    commands.add_parser("doctor", help="say what this machine can do, and what to do about what it cannot")
-    for name, command in commands.choices.items():
+    for name, (in_short, options) in _commands().items():
+        command = commands.add_parser(name, help=in_short)
+        options(command)
         if name not in ("serve", "stdio"):
             command.add_argument("--json", action="store_true", help="print the answer as JSON")
         settings_options.options(command)
     return words
+
+
+def _commands() -> dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]:
+    """What each command does, and what adds its own options."""
+    return {
+        "serve": ("run the server that owns the GPU (MCP over HTTP)", _serve_options),
+        "stdio": ("what an MCP client launches: finds or starts the server and passes on to it", _stdio_options),
+        "sprite": ("draw a sprite into the Bevy project", _sprite_options),
+        "pixelize": ("make true pixel art of any image file", _pixelize_options),
+        "tileset": ("draw terrains into a tileset that fits, in the Bevy project", _tileset_options),
+        "train": ("train a LoRA on your own sprites", train_options.options),
+        "models": ("list, add and fetch models", _models_options),
+        "init": ("set a Bevy project's defaults, and say what its game lacks for hot reload", _init_options),
+        "publish": ("put an asset of the library, or an earlier version, into the Bevy project", _publish_options),
+        "compare": (
+            "draw the same prompts with several models or LoRA strengths, to be voted on blind", compare_command.options
+        ),
+        "vote": ("keep which picture of a comparison is the best, or export votes", vote_command.options),
+        "jobs": ("list jobs, and cancel, pause or resume them", jobs_options.options),
+        "promote": ("make a contender the Bevy project's default, or take that back", promote_command.options),
+        "replay": ("make a picture again from its recipe, and say whether it is the same", replay_options),
+        "assets": ("find, tag, import and collect what the library holds", assets_options),
+        "credits": ("what the game's pictures were made with, for its credits and for stores", credits_options),
+        "bench": ("measure sprites on this machine, and write a report with a contact sheet", _bench_options),
+        "doctor": ("say what this machine can do, and what to do about what it cannot", lambda _: None),
+    }  # fmt: skip
+
+
+def _serve_options(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument("--ends-when-idle", action="store_true", help="end after --idle-minutes without a request")
+
+
+def _stdio_options(stdio: argparse.ArgumentParser) -> None:
+    stdio.add_argument("--alone", action="store_true", help="do everything in this one process instead")
+
+
+def _publish_options(publish: argparse.ArgumentParser) -> None:
+    publish.add_argument("asset", help="its id, or its path below assets/: sprites/item_red_potion.png")
+    publish.add_argument("--version", type=int, help="which version; the newest if left out")
+    publish.add_argument("--overwrite", action="store_true", default=None, help="replace a file that was edited by hand")
 
 
 def _models_options(models: argparse.ArgumentParser) -> None:
@@ -173,7 +176,7 @@ def _bench_options(bench: argparse.ArgumentParser) -> None:
 def _tileset_options(tileset: argparse.ArgumentParser) -> None:
     tileset.add_argument("terrains", nargs="+", help="from the lowest to the highest: water sand 'tall grass'")
     tileset.add_argument("--kind", help="wang16 (default), blob47, dualgrid15, sidescroller or seamless")
-    tileset.add_argument("--tile-size", type=int, metavar="PX", help="side of a tile, 8 to 64; 16 if left out")
+    tileset.add_argument("--tile-size", type=int, metavar="PX", help="side of a tile, 8 to 64; the project's, or 16, if left out")
     tileset.add_argument("--variants", type=int, help="tiles of each terrain alone, 1 to 8; 3 if left out")
     tileset.add_argument("--transition", help="outlined (default), rough, hard or soft")
     tileset.add_argument(

@@ -19,7 +19,9 @@ from dgx_pixels.pixels.art_options import ArtOptions, read_options
 from dgx_pixels.pixels.edit import scale
 from dgx_pixels.pixels.export import encode_indexed_png, encode_plain_png
 from dgx_pixels.pixels.palette import Palette
-from dgx_pixels.pixels.read import MOST_BYTES, PictureError, read_picture
+from dgx_pixels.pixels.palette_files import MOST_BYTES as MOST_PALETTE
+from dgx_pixels.pixels.read import MOST_BYTES, read_picture
+from dgx_pixels.server.own_files import read_own, write_whole
 from dgx_pixels.tools.palettes import PROJECT, find_palette
 
 if TYPE_CHECKING:
@@ -52,10 +54,8 @@ def run_file(arguments: argparse.Namespace) -> int:
 
 
 def picture_bytes(file: Path) -> bytes:
-    """The content of an image file. Raises PictureError if it is too large to be read; OSError."""
-    if file.stat().st_size > MOST_BYTES:
-        raise PictureError(f"{file} has more than {MOST_BYTES:,} bytes, which is the most that is read: give a smaller picture.")
-    return file.read_bytes()
+    """The content of an image file. Raises OSError, also if it is too large to be read."""
+    return read_own(file, MOST_BYTES)
 
 
 def _options(arguments: argparse.Namespace) -> ArtOptions:
@@ -73,7 +73,7 @@ def _palette(arguments: argparse.Namespace) -> Palette | None:
     if arguments.palette.strip().lower() == PROJECT:
         root = arguments.project or find_project(Path.cwd())
     assets = open_project(root).assets if root is not None else None
-    return find_palette(arguments.palette, assets, lambda path: Path(path).read_bytes())
+    return find_palette(arguments.palette, assets, lambda path: read_own(Path(path), MOST_PALETTE))
 
 
 def _encoder(arguments: argparse.Namespace) -> Encode:
@@ -95,7 +95,7 @@ def _matting_folder(arguments: argparse.Namespace) -> Path | None:
 def _pixelize(source: Path, target: Path, options: ArtOptions, matting: Path | None, encode: Encode) -> Pixelized:
     rgba = read_picture(picture_bytes(source)).rgba
     found = make_art(rgba if matting is None else without_ground(rgba, matting), options)
-    target.write_bytes(encode(found.sprite))
+    write_whole(target, encode(found.sprite))
     return found
 
 

@@ -22,16 +22,12 @@ def options(promote: argparse.ArgumentParser) -> None:
 
 def run_promote(settings: Settings, arguments: argparse.Namespace) -> int:
     """Promote or roll back, and print what draws now; answers with the exit status. Raises ToolError with one sentence."""
-    from fastmcp.exceptions import ToolError
-
     from dgx_pixels.server.asking import ask_here, in_project
+    from dgx_pixels.server.our_words import in_our_words
     from dgx_pixels.tools.answers_promotion import PromotionAnswer
 
     asked = {name: getattr(arguments, name) for name in ("contender", "force", "rollback")}
-    try:
-        answer = PromotionAnswer.model_validate(asyncio.run(ask_here(settings, "promote_lora", in_project(settings, asked))))
-    except ToolError as error:
-        raise ToolError(in_our_words(str(error))) from error
+    answer = PromotionAnswer.model_validate(asyncio.run(ask_here(settings, "promote_lora", in_project(settings, asked))))
     if arguments.json:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
         return 0
@@ -40,17 +36,6 @@ def run_promote(settings: Settings, arguments: argparse.Namespace) -> int:
         print(_line(promotion))
     print(in_our_words(answer.next))
     return 0
-
-
-def in_our_words(text: str) -> str:
-    """A tool's sentence, with the command line's words for what to do."""
-    for theirs, ours in (
-        ("generate_sprite", "`dgx-pixels sprite`"), ("rollback=true", "--rollback"), ("force=true", "--force"),
-        ("compare_models", "`dgx-pixels compare`"), ("record_vote", "`dgx-pixels vote`"),
-        ("setup_project", "`dgx-pixels init --model`"),
-    ):  # fmt: skip
-        text = text.replace(theirs, ours)
-    return text
 
 
 def _line(made: PromotionTold) -> str:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from fastmcp.exceptions import ToolError
 
+from dgx_pixels.server.own_files import read_own
+
+_MOST_BYTES = 1 << 20
+
 
 def read_prompts(file: str) -> list[str]:
     """The prompts of a file, or of stdin for "-". Raises ToolError, with one sentence, if there are none."""
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).expanduser().read_text(encoding="utf-8")
+        text = sys.stdin.read(_MOST_BYTES) if file == "-" else read_own(Path(file).expanduser(), _MOST_BYTES).decode()
     except UnicodeDecodeError as error:
         raise ToolError(f"{file} is no text in UTF-8: write one prompt a line.") from error
     except OSError as error:

@@ -7,6 +7,7 @@ import asyncio
 import json
 
 from dgx_pixels.server.asking import ask_here, in_project
+from dgx_pixels.server.our_words import in_our_words
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.answers import PublishAnswer
 
@@ -19,5 +20,5 @@ def run_publish(settings: Settings, arguments: argparse.Namespace) -> int:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
         return 0
     print(f"{answer.asset.file}  {answer.asset.width}x{answer.asset.height}, version {answer.asset.version}")
-    print(answer.next)
+    print(in_our_words(answer.next))
     return 0

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from dgx_pixels.server.app import Activity, build, try_library
 from dgx_pixels.server.auth import LEAST_TOKEN, is_loopback
+from dgx_pixels.server.find_server import NoServerError, running
 from dgx_pixels.server.identity import make_key
 from dgx_pixels.server.logs import configure
 from dgx_pixels.server.security import Guard, names
@@ -54,7 +55,7 @@ def serve(settings: Settings, *, ends_when_idle: bool) -> None:
         lock.acquire(timeout=_ENDING_S if ends_when_idle else 0)
     except Timeout as error:
         raise ServeError(
-            f"A server for {settings.home} is running already: use it at {settings.url}, or end it first."
+            f"A server for {settings.home} is running already: use it at {settings.url}, or end it first{_by_pid(settings)}."
         ) from error
     make_key(settings.home)
     configure(settings.home)
@@ -67,6 +68,15 @@ def serve(settings: Settings, *, ends_when_idle: bool) -> None:
     asyncio.run(_run(server, activity, settings.idle_minutes * 60 if ends_when_idle else None))
     if not server.started:
         raise ServeError(f"The server cannot listen on {settings.host}:{settings.port}: choose another port (DGX_PIXELS_PORT).")
+
+
+def _by_pid(settings: Settings) -> str:
+    """How to end the server that runs, if it answers here: it may have been given another port."""
+    try:
+        pid = asyncio.run(running(settings))
+    except NoServerError:
+        return ""
+    return f" (`kill {pid}`)" if pid is not None else ""
 
 
 class _Server(uvicorn.Server):

@@ -20,11 +20,12 @@ from mcp import MCPError
 from mcp_types import INTERNAL_ERROR, Completion, CompletionArgument, CompletionContext
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from dgx_pixels.server.app import INSTRUCTIONS, NAME, default_project
+from dgx_pixels.server.app import INSTRUCTIONS, default_project
 from dgx_pixels.server.bound import Bound
 from dgx_pixels.server.connect import transport
 from dgx_pixels.server.find_server import NoServerError, ensure_running, running
 from dgx_pixels.server.settings import Settings
+from dgx_pixels.server.status import NAME
 from dgx_pixels.server.stdguard import guarded
 from dgx_pixels.server.stdio_changes import Ear
 from dgx_pixels.server.subscriptions import Notifier, Wanted

@@ -24,7 +24,12 @@ def run_tileset(settings: Settings, arguments: argparse.Namespace) -> int:
     found = answer.result.tileset if answer.result is not None else None
     if found is not None and not arguments.json:
         print(
-            f"{found.tiles} tiles, {found.columns}x{found.rows}; all {found.pairs} legal neighbours fit: edges step "
-            f"{found.mean_seam:.2f} times as much as insides."
+            f"{found.tiles} tiles of {found.tile_size} px, {found.columns}x{found.rows}, of {_terrains(found.terrains)}; all "
+            f"{found.pairs} legal neighbours fit: edges step {found.mean_seam:.2f} times as much as insides."
         )
     return print_answer(answer, time.monotonic() - started, as_json=arguments.json)
+
+
+def _terrains(names: list[str]) -> str:
+    """A name of two words that was given without quotes shows here as two terrains."""
+    return f"the terrain {names[0]}" if len(names) == 1 else f"{len(names)} terrains ({', '.join(names)})"

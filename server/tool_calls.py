@@ -15,7 +15,9 @@ from fastmcp import Client
 
 from dgx_pixels.pixels.colour import to_hex
 from dgx_pixels.pixels.palette import PaletteError
-from dgx_pixels.pixels.palette_files import SUFFIXES, parse_palette
+from dgx_pixels.pixels.palette_files import MOST_BYTES, SUFFIXES, parse_palette
+from dgx_pixels.server.our_words import in_our_words
+from dgx_pixels.server.own_files import read_own
 from dgx_pixels.server.terminal import CLEAR_LINE, order
 from dgx_pixels.tools.answers import BatchAnswer, JobAnswer
 from dgx_pixels.tools.answers_next import seen_in_game
@@ -76,7 +78,7 @@ def palette_of_file(text: str) -> str:
     if not text.strip().lower().endswith(SUFFIXES):
         return text
     try:
-        return ",".join(map(to_hex, parse_palette(Path(text).expanduser().read_bytes())))
+        return ",".join(map(to_hex, parse_palette(read_own(Path(text).expanduser(), MOST_BYTES))))
     except OSError as error:
         raise PaletteError(f"{text} cannot be read ({error.strerror}): check the path and its permissions.") from error
 
@@ -93,7 +95,7 @@ def print_answer(answer: JobAnswer, seconds: float, *, as_json: bool) -> int:
         how = f"{found.kind}, confidence {found.confidence:.2f}" if found is not None else f"seed {asset.seed}"
         where = "" if asset.published else ", not published"
         print(f"{asset.file}  {asset.width}x{asset.height}, {asset.colors} colours, {how}{where}")
-    print(f"{seconds:.1f} s. {answer.error or _hint(answer)}")
+    print(f"{seconds:.1f} s. {in_our_words(answer.error) if answer.error else _hint(answer)}")
     return 0 if answer.status == "done" else 1
 
 
@@ -105,8 +107,7 @@ def _print_batch(answer: JobAnswer, batch: BatchAnswer, seconds: float) -> int:
             print(f"{where}  {item.prompt}, seed {asset.seed}{'' if asset.published else ', not published'}")
         if item.error is not None:
             print(f"dgx-pixels: {item.prompt!r}: {item.error}", file=sys.stderr)
-    ours = "run `dgx-pixels publish` with its id in the game's folder"
-    print(f"{seconds:.1f} s. {answer.next.replace('call publish_asset with its id and the Bevy project (`project`)', ours)}")
+    print(f"{seconds:.1f} s. {in_our_words(answer.next)}")
     return 1 if batch.failed else 0
 
 
@@ -141,6 +142,8 @@ def _hint(answer: JobAnswer) -> str:
     assets = answer.result.assets if answer.result is not None else []
     if any(not check.ok and check.blocks for a in assets for check in a.checks.values()):
         return answer.next
-    if not all(a.published for a in assets):
-        return "It is in the library only: to have it in a game, run this in the game's folder or give --project."
+    if (kept := next((a for a in assets if not a.published), None)) is not None:
+        what, it = ("It is", "it") if len(assets) == 1 else ("They are", "one")
+        publish = f"`dgx-pixels publish {kept.id} --version {kept.version}`"
+        return f"{what} in the library only: to have {it} in the game, run {publish} in the game's folder."
     return f"{seen_in_game(assets)}Load it in Bevy: " + ", ".join(f'asset_server.load("{a.path}")' for a in assets)

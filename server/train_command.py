@@ -79,7 +79,8 @@ class _Training:
 
     def what_now(self) -> str:
         if self._in_server:
-            return f"The training goes on in the server, as job {self.job_id}: `dgx-pixels jobs cancel {self.job_id}` ends it."
+            pause, cancel = (f"`dgx-pixels jobs {action} {self.job_id}`" for action in ("pause", "cancel"))
+            return f"The training goes on in the server, as job {self.job_id}: {pause} pauses it, {cancel} ends it."
         return f"The training is paused: `dgx-pixels train --resume {self.job_id}` goes on with it."
 
 

@@ -32,6 +32,7 @@ def run_vote(settings: Settings, arguments: argparse.Namespace) -> int:
         return asyncio.run(_export(settings, arguments.export, arguments.comparison))
     from dgx_pixels.server.asking import ask_here
     from dgx_pixels.tools.answers import VoteAnswer
+    from dgx_pixels.tools.record_vote import rounds_left
 
     asked = {
         "comparison_id": arguments.comparison or "", "round": arguments.round, "winner": arguments.winner, "note": arguments.note,
@@ -41,7 +42,7 @@ def run_vote(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(answer.model_dump(mode="json"), indent=2))
     elif answer.comparison is None:
-        print(f"Kept; {answer.left} rounds are left. After the last one, or with --reveal, you are told who is who.")
+        print(f"Kept; {rounds_left(answer.left)}. After the last one, or with --reveal, you are told who is who.")
     else:
         _print_ended(answer.comparison)
     if answer.warning is not None and not arguments.json:

@@ -50,55 +50,57 @@ class Hub:
         return {"id": name, "modelId": name, "sha": repo.commit, "siblings": siblings, "cardData": {"license": repo.licence}}
 
 
+class _Handler(BaseHTTPRequestHandler):
+    hub: Hub
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        if path.startswith("/api/models/"):
+            name = path.removeprefix("/api/models/").split("/revision/")[0]
+            if name not in self.hub.repos:
+                self._send(404, b'{"error": "Repository not found"}', {"X-Error-Code": "RepoNotFound"})
+                return
+            self._send(200, json.dumps(self.hub.described(name)).encode(), {"Content-Type": "application/json"})
+            return
+        name, resolve, rest = path.removeprefix("/").partition("/resolve/")
+        if not resolve:
+            self._send(404, b"", {})
+            return
+        self._file(name, rest.split("/", 1)[1])
+
+    def _file(self, name: str, file: str) -> None:
+        repo = self.hub.repos[name]
+        content, asked = repo.files[file], self.headers.get("Range")
+        self.hub.ranges.append((file, asked))
+        first, _, last = asked.removeprefix("bytes=").partition("-") if asked else ("0", "", "")
+        start, end = int(first), min(int(last), len(content) - 1) if last else len(content) - 1
+        body = content[start : end + 1] + (b"" if asked else repo.more)
+        headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+        if asked:
+            headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
+        self._send(206 if asked else 200, body, headers, cut=repo.cut.get(file))
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str], cut: int | None = None) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body if cut is None else body[:cut])
+        if cut is not None:
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def hub_of(repos: dict[str, Repo]) -> Iterator[Hub]:
     """Serve these repositories."""
     hub = Hub(repos)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            path = unquote(urlsplit(self.path).path)
-            if path.startswith("/api/models/"):
-                name = path.removeprefix("/api/models/").split("/revision/")[0]
-                if name not in hub.repos:
-                    self._send(404, b'{"error": "Repository not found"}', {"X-Error-Code": "RepoNotFound"})
-                    return
-                self._send(200, json.dumps(hub.described(name)).encode(), {"Content-Type": "application/json"})
-                return
-            name, resolve, rest = path.removeprefix("/").partition("/resolve/")
-            if not resolve:
-                self._send(404, b"", {})
-                return
-            self._file(name, rest.split("/", 1)[1])
-
-        def _file(self, name: str, file: str) -> None:
-            repo = hub.repos[name]
-            content, asked = repo.files[file], self.headers.get("Range")
-            hub.ranges.append((file, asked))
-            first, _, last = asked.removeprefix("bytes=").partition("-") if asked else ("0", "", "")
-            start, end = int(first), min(int(last), len(content) - 1) if last else len(content) - 1
-            body = content[start : end + 1] + (b"" if asked else repo.more)
-            headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
-            if asked:
-                headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
-            self._send(206 if asked else 200, body, headers, cut=repo.cut.get(file))
-
-        def _send(self, status: int, body: bytes, headers: dict[str, str], cut: int | None = None) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body if cut is None else body[:cut])
-            if cut is not None:
-                self.close_connection = True
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {"hub": hub})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     hub.endpoint = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -45,8 +45,8 @@ for shade in itertools.count():
 DIE_BETWEEN = """
 publish("potion", 1)
 rename = os.replace
-def rename_and_die(source, target):
-    rename(source, target)
+def rename_and_die(source, target, **where):
+    rename(source, target, **where)
     os.kill(os.getpid(), signal.SIGKILL)
 os.replace = rename_and_die
 publish("potion", 2)

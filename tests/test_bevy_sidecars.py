@@ -28,10 +28,11 @@ def shown(monkeypatch: pytest.MonkeyPatch, project: BevyProject) -> list[str]:
     seen: list[str] = []
     rename = os.replace
 
-    def note(source: str, target: str) -> None:
-        rename(source, target)
-        if Path(target).is_relative_to(project.assets):
-            seen.append(str(Path(target).relative_to(project.assets)))
+    def note(source: str, target: str, *, dst_dir_fd: int | None = None) -> None:
+        rename(source, target, dst_dir_fd=dst_dir_fd)
+        there = Path(target) if dst_dir_fd is None else Path(f"/proc/self/fd/{dst_dir_fd}").readlink() / target
+        if there.is_relative_to(project.assets):
+            seen.append(str(there.relative_to(project.assets)))
 
     monkeypatch.setattr(os, "replace", note)
     return seen
@@ -134,12 +135,12 @@ from dgx_pixels.bevy.project import BevyProject
 from dgx_pixels.bevy.publisher import Publisher
 
 count, rename = 0, os.replace
-def replace_or_die(source, target):
+def replace_or_die(source, target, **where):
     global count
     count += 1
     if count == int(sys.argv[2]):
         os._exit(9)
-    rename(source, target)
+    rename(source, target, **where)
 
 os.replace = replace_or_die
 root = Path(sys.argv[1])

@@ -276,7 +276,7 @@ async def test_tool_and_resource_list_loras_and_problems(settings: Settings) -> 
     assert [(m.id, m.sha256, m.problem is None) for m in before.loras] == [("bad", None, False), ("glow", None, True)]
     assert one["weights_sha256"]["glow.safetensors"] == after.loras[1].sha256
     assert one["trigger_words"] == ["glow"]
-    assert "+glow:1: LoRA, unknown: see its page, say glow" in result.content[0].text
+    assert "+glow:1: LoRA, licence unknown: see its page, say 'glow'" in result.content[0].text
 
 
 def test_one_change_is_told_once_when_it_is_over(models: Path) -> None:

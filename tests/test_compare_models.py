@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from dgx_pixels.models.contender import Contender
 from dgx_pixels.server import app
 from dgx_pixels.server.settings import Settings
 from dgx_pixels.tools.arguments import read_category
-from dgx_pixels.tools.comparison_request import asked_contenders, is_base
-from dgx_pixels.tools.prompt_sets import MOST_PROMPTS, prompt_sets
+from dgx_pixels.tools.comparison_request import asked_contenders, is_base, unsaid
+from dgx_pixels.tools.prompt_sets import MOST_PROMPTS, Prompt, prompt_sets
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +73,15 @@ def test_a_drafts_few_step_lora_leaves_a_base_a_base(settings: Settings, loras: 
     assert not is_base(Contender(embedded(), (lcm, style)))
 
 
+def test_prompts_without_a_loras_trigger_word_are_told(settings: Settings, loras: Path) -> None:
+    """As those of the bundled sets are: the LoRA would be judged without what calls it."""
+    named = replace(Catalogue(settings.home / "models").lora("style"), trigger_words=("mystyle",))
+    contenders = [Contender(embedded()), Contender(embedded(), ((named, 1.0),))]
+    assert "'mystyle'" in unsaid(contenders, [Prompt("a gem", "item")])
+    assert unsaid(contenders, [Prompt("a gem", "item"), Prompt("MyStyle, a key", "item")]) == ""
+    assert unsaid(contenders[:1], [Prompt("a gem", "item")]) == ""
+
+
 async def test_measures_are_of_each_contender(server: FastMCP[Any], game: Path) -> None:
     """Seconds, colours, palette, orphans, cut-out and likeness to the project's own art stand with each contender."""
     async with Client(server) as client:
@@ -92,7 +102,7 @@ async def test_measures_are_of_each_contender(server: FastMCP[Any], game: Path) 
 
 
 @pytest.mark.parametrize(("wrong", "says"), [
-    ({"contenders": ["tiny-sdxl"]}, "There are 1 contenders, but 2 to 4"),
+    ({"contenders": ["tiny-sdxl"]}, "There is 1 contender, but 2 to 4"),
     ({"contenders": ["tiny-sdxl"] * 5}, "There are 5 contenders"),
     ({"contenders": ["tiny-sdxl", "tiny-sdxl"]}, "tiny-sdxl is there twice"),
     ({"contenders": ["tiny-sdxl+style:0.8", "tiny-sdxl + style:0.80"]}, "is there twice"),

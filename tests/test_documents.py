@@ -110,6 +110,13 @@ def test_no_link_of_a_page_leads_nowhere(page: Path) -> None:
         assert not anchor or anchor in anchors(file), target
 
 
+def test_the_code_that_a_page_names_is_there() -> None:
+    """A file of the repository, named by its path, has not been moved or renamed."""
+    for page in PAGES:
+        for path in re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", page.read_text()):
+            assert (ROOT / path).exists(), f"{page.name}: {path}"
+
+
 def test_the_index_has_every_page_and_every_picture_is_shown() -> None:
     """Nothing in docs/ is there for nobody, and each picture is one."""
     linked = {(DOCS / target.partition("#")[0]).resolve() for target in links(DOCS / "README.md")}

@@ -16,7 +16,7 @@ from processes import DGX_PIXELS, options
 from dgx_pixels.library.library import Library
 from dgx_pixels.server.cli import main
 from dgx_pixels.server.connect import transport
-from dgx_pixels.server.jobs_command import _print
+from dgx_pixels.server.jobs_command import _print, _that_fit
 from dgx_pixels.server.settings import Settings
 
 
@@ -35,7 +35,7 @@ async def fill(settings: Settings) -> None:
         "aaaaaaaaaaaa": ("sprite", {"prompt": "a red potion", "name": "red_potion"}),
         "bbbbbbbbbbbb": ("batch", {"items": [{"prompt": "a gem"}, {"prompt": "a key"}]}),
         "cccccccccccc": ("tileset", {"terrains": ["water", "sand"], "name": "ground"}),
-        "dddddddddddd": ("training", {"name": "my-style"}),
+        "dddddddddddd": ("training", {"name": "my-style", "dry_run": True}),
     }
     for job_id, (kind, request) in jobs.items():
         await library.jobs.create(job_id, kind, "/game", json.dumps(request))
@@ -62,7 +62,7 @@ def test_jobs_are_listed_with_what_they_are_about(settings: Settings, capsys: py
     lines = capsys.readouterr().out.splitlines()
     assert [line[:12] for line in lines] == ["d" * 12, "c" * 12, "b" * 12, "a" * 12]
     assert "paused" in lines[0]
-    assert "my-style" in lines[0]
+    assert "my-style, a dry run" in lines[0]
     assert "left" in lines[1]
     assert "water, sand  (its process has ended, the next server does it)" in lines[1]
     assert "2 prompts: a gem" in lines[2]
@@ -92,6 +92,13 @@ def test_the_live_list_is_one_row_a_job_however_narrow_the_terminal(
     monkeypatch.setenv("COLUMNS", "10")
     assert _print(["a red potion of mine", "a\n\x1b[2Jb", "剣剣剣剣剣剣"], 2) == 3
     assert capsys.readouterr().out == "\x1b[2A\x1b[Ja red poti\na\\n\\x1b[2J\n剣剣剣剣剣\n"
+
+
+def test_a_list_higher_than_the_terminal_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has scrolled out cannot be printed over: it would be there again and again."""
+    monkeypatch.setenv("LINES", "4")
+    assert _that_fit(["a", "b", "c", "d"]) == ["a", "b", "... and 2 more"]
+    assert _that_fit(["a", "b", "c"]) == ["a", "b", "c"]
 
 
 def test_without_jobs_the_list_says_so(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, *, installed: bool) -> None:
     find_spec = importlib.util.find_spec
 
     def pretended(name: str, *more: Any) -> Any:  # noqa: ANN401  # what find_spec takes and gives
-        return (object() if installed else None) if name in ("rembg", "onnxruntime") else find_spec(name, *more)
+        return (object() if installed else None) if name == "onnxruntime" else find_spec(name, *more)
 
     monkeypatch.setattr(importlib.util, "find_spec", pretended)
 
@@ -92,7 +92,7 @@ def red_is_subject(file: Path) -> None:
 
 def test_the_models_mask_becomes_clear_pixels(tmp_path: Path) -> None:
     """Where the extra is installed: a red disc before busy green is cut out, alpha 0 or 255, its colours untouched."""
-    pytest.importorskip("rembg")
+    pytest.importorskip("onnxruntime")
     red_is_subject(tmp_path / MODEL)
     y, x = np.indices((120, 100))
     disc = np.hypot(y - 60, x - 50) < 30
@@ -108,7 +108,7 @@ def test_the_models_mask_becomes_clear_pixels(tmp_path: Path) -> None:
 
 def test_a_damaged_model_is_named(tmp_path: Path) -> None:
     """Where the extra is installed: a file that is no model gives one sentence with its path."""
-    pytest.importorskip("rembg")
+    pytest.importorskip("onnxruntime")
     (tmp_path / MODEL).write_bytes(b"damaged")
     with pytest.raises(MattingError, match="cannot be used"):
         without_ground(np.full((8, 8, 4), 255, dtype=np.uint8), tmp_path)

@@ -58,7 +58,7 @@ async def test_every_kind_is_the_same_byte_for_byte(server: FastMCP[Any], game: 
         made = (await call(client, "generate_sprite", **QUICK, variants=2))["assets"]
         first = made[0]["id"]
         made += (await call(client, "generate_sprite", **QUICK, reference=first, name="other", seed=3))["assets"]
-        made += (await call(client, "generate_sprite", prompt="grass", category="tile", palette="pico-8"))["assets"]
+        made += (await call(client, "generate_sprite", prompt="grass", category="tile", palette="pico-8", steps=2))["assets"]
         made += (await call(client, "generate_tileset", **TERRAINS))["assets"]
         made += (await call(client, "pixelize_image", image="photo.png", outline="#123456", canvas="24x20", anchor="feet"))[
             "assets"
@@ -245,6 +245,10 @@ def test_the_command_says_whether_it_is_the_same(
     status, said = run("replay", str(found), "--out", str(out))
     assert (status, out.read_bytes()) == (0, file.read_bytes())
     assert "identical, byte for byte" in said
+
+    (game / "assets/sprites").mkdir(exist_ok=True)
+    (game / "assets/sprites/here.png").write_bytes(file.read_bytes())
+    assert run("replay", "sprites/here.png")[0] == 0
 
     recipe = json.loads(recipe_in(found.read_bytes()) or "")
     recipe["libraries"]["torch"] = "1.0"

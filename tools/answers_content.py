@@ -63,7 +63,7 @@ async def _preview(services: Services, answer: JobAnswer) -> bytes:
     if answer.result.comparison is not None:
         return await sheet(services.library.comparisons, answer.result.comparison.id)
     if answer.result.training is not None and not answer.result.assets:
-        return await asyncio.to_thread(sheet_of, answer.result.training)
+        return await asyncio.to_thread(sheet_of, answer.result.training, services.home / "datasets")
     if answer.result.tileset is not None:
         return await _map(services, answer.result.assets[0], answer.result.tileset)
     if answer.result.batch is not None:

@@ -30,10 +30,7 @@ def after(result: JobResult) -> str:
     keyed = any("key" in a.checks and not a.checks["key"].ok for a in result.assets)
     hint = "It still shows the colour that the model draws behind things; transparent=true cuts that out. " if keyed else ""
     if not all(a.published for a in result.assets):
-        there = (
-            "It is in the library, at `file`; to have it in a game, ask again with the Bevy project (`project`) and publish=true."
-        )
-        return hint + there
+        return f"{hint}{_in_library(result.assets)}"
     reduced = result.pixelized is not None and result.pixelized.kind == "no_grid"
     if reduced:
         hint = f"The picture shows no cells; `size` asks for another than {first.width}x{first.height}. "
@@ -41,6 +38,14 @@ def after(result: JobResult) -> str:
         return f"{edits_kept(result.assets)}{seen_in_game(result.assets)}{_how_to_lay(first, result.tileset)}"
     look = f'Load it in Bevy with asset_server.load("{first.path}"), or look at it with view_asset(asset_id="{first.id}").'
     return f"{hint}{edits_kept(result.assets)}{seen_in_game(result.assets)}{look}"
+
+
+def _in_library(assets: Sequence[AssetAnswer]) -> str:
+    """How to have in the game what is not: not by asking again, which draws another one."""
+    kept = next(asset for asset in assets if not asset.published)
+    what, it = ("It is", "it") if len(assets) == 1 else ("They are", "one")
+    call = f'publish_asset(asset="{kept.id}", version={kept.version})'
+    return f"{what} in the library, at `file`; to have {it} in the game, call {call}; `project` says which game if not this one."
 
 
 def _after_training(training: TrainingAnswer) -> str:

@@ -69,6 +69,9 @@ ModelArgument = Annotated[
 TransparentArgument = Annotated[
     bool | None, Field(description="Cut the ground away (alpha 0 or 255). Default: yes, except for tiles and backgrounds.")
 ]
+NegativePromptArgument = Annotated[str, Field(description="What must not be drawn.")]
+ProfileArgument = Annotated[str, Field(description="draft (fast), standard or best.")]
+StepsArgument = Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))]
 WaitArgument = Annotated[
     float,
     Field(description="Seconds to wait for the result; a longer job goes on, see get_job.", json_schema_extra=bounds(0, 600)),

@@ -20,9 +20,12 @@ from dgx_pixels.tools.answers_schema import schema_of
 from dgx_pixels.tools.arguments import (
     CategoryArgument,
     KeyArgument,
+    NegativePromptArgument,
     PaletteArgument,
+    ProfileArgument,
     ProjectArgument,
     RequestError,
+    StepsArgument,
     TransparentArgument,
     WaitArgument,
     bounds,
@@ -62,7 +65,6 @@ _Seeds = Annotated[
 _Seed = Annotated[int | None, Field(description="The first; random if left out.")]
 _Size = Annotated[int | str | None, Field(description="As in generate_sprite.")]
 _Colors = Annotated[int | None, Field(description="At most this many.", json_schema_extra=bounds(2, 256))]
-_Steps = Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))]
 _Guidance = Annotated[float | None, Field(description="Replaces the profile's.", json_schema_extra=bounds(1, 20))]
 _Reference = Annotated[
     str | None,
@@ -86,13 +88,13 @@ async def compare_models(
     category: CategoryArgument = "item",
     seeds: _Seeds = 1,
     seed: _Seed = None,
-    profile: Annotated[str, Field(description="draft (fast), standard or best.")] = "standard",
+    profile: ProfileArgument = "standard",
     size: _Size = None,
     colors: _Colors = None,
     palette: PaletteArgument = None,
     transparent: TransparentArgument = None,
-    negative_prompt: Annotated[str, Field(description="What must not be drawn.")] = "",
-    steps: _Steps = None,
+    negative_prompt: NegativePromptArgument = "",
+    steps: StepsArgument = None,
     guidance: _Guidance = None,
     reference: _Reference = None,
     blind: _Blind = True,

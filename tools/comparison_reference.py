@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from dgx_pixels.pixels.likeness import Style, style_of
 from dgx_pixels.pixels.read import MOST_BYTES, PictureError, read_picture
 from dgx_pixels.tools.read_roots import ReadError, allowed_file, read_file
+from dgx_pixels.tools.sprite_reference import ASSET_ID
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 _MOST_PICTURES = 500
 _MOST_SIDE = 512
 """px: a larger picture is no sprite at its true size, and its texture would be that of an enlargement."""
-_ASSET_ID = re.compile(r"[0-9a-f]{12}")
 
 
 async def asset_pictures(services: Services, text: str) -> list[bytes] | None:
     """The PNGs of assets, if the text is their ids, split by commas; else None. Raises LibraryError for an unknown one."""
     ids = [part.strip() for part in text.split(",")]
-    if not all(_ASSET_ID.fullmatch(part) for part in ids):
+    if not all(ASSET_ID.fullmatch(part) for part in ids):
         return None
     return [await services.library.png(asset_id) for asset_id in ids[:_MOST_PICTURES]]
 
@@ -61,7 +60,7 @@ def _style(pictures: list[NDArray[np.uint8]], what: str) -> Style:
 
 def _sprite(services: Services, project: BevyProject | None, file: str) -> NDArray[np.uint8] | None:
     try:
-        picture = read_picture(read_file(services, project, file, MOST_BYTES)).rgba
+        picture = read_picture(read_file(services, project, file, MOST_BYTES), _MOST_SIDE**2).rgba
     except (ReadError, PictureError):
         return None  # others of the folder will do
     return picture if max(picture.shape[:2]) <= _MOST_SIDE else None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST_SEEDS = 4
 _BASE_ADDED = "The base model without LoRAs was added as a further contender, so that it shows what the LoRAs do."
+_UNSAID = "No prompt has {}, the trigger word of a LoRA here, without which its style may hardly show: put it into the prompts."
 _NO_BASE = (
     "All four contenders have LoRAs, so that this comparison cannot say whether a LoRA helps at all: for that, name the base "
     "model in place of one of them."
@@ -85,9 +86,9 @@ def asked_contenders(catalogue: Catalogue, texts: Sequence[str], profile: Profil
     Raises RequestError for fewer than 2, more than 4 or the same twice, and ModelError for what `parse_contender` does.
     """
     if not 2 <= len(texts) <= len(LABELS):
+        there = "There is 1 contender" if len(texts) == 1 else f"There are {len(texts)} contenders"
         raise RequestError(
-            f"There are {len(texts)} contenders, but 2 to {len(LABELS)} can be compared: name them as in "
-            "['tiny-sdxl', 'tiny-sdxl+my-lora:0.8']."
+            f"{there}, but 2 to {len(LABELS)} can be compared: name them as in ['tiny-sdxl', 'tiny-sdxl+my-lora:0.8']."
         )
     found = [parse_contender(catalogue, text) for text in texts]
     drawing = [for_profile(catalogue, contender, profile) for contender in found]
@@ -101,6 +102,16 @@ def asked_contenders(catalogue: Catalogue, texts: Sequence[str], profile: Profil
     return (*found, Contender(found[0].base)), _BASE_ADDED
 
 
+def unsaid(contenders: Sequence[Contender], prompts: Sequence[Prompt]) -> str:
+    """A sentence if a LoRA has trigger words, and neither a prompt nor the base's own words have one of them; else nothing."""
+    for contender in contenders:
+        texts = " ".join((contender.base.prompt, *(prompt.text for prompt in prompts))).lower()
+        for lora, _ in contender.loras:
+            if lora.trigger_words and not any(word.lower() in texts for word in lora.trigger_words):
+                return _UNSAID.format(repr(lora.trigger_words[0]))
+    return ""
+
+
 def comparison_request(
     catalogue: Catalogue, contenders: Sequence[Contender], note: str, prompts: Sequence[Prompt], settings: ProjectSettings, *,
     size: int | str, colors: int | None, palette: Palette | None, transparent: bool | None, negative_prompt: str, seeds: int,
@@ -110,6 +121,7 @@ def comparison_request(
     if not 1 <= seeds <= MOST_SEEDS:
         raise RequestError(f"seeds is {seeds}, but each prompt can be drawn with 1 to {MOST_SEEDS}.")
     drawing = [for_profile(catalogue, contender, profile) for contender in contenders]
+    note = " ".join(filter(None, (note, unsaid(contenders, prompts))))
     first = seed_or_any(seed)
 
     def requested(prompt: Prompt, contender: Contender) -> SpriteRequest:

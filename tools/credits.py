@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dgx_pixels.bevy.items import sha256
 from dgx_pixels.bevy.manifest import read_manifest
+from dgx_pixels.bevy.preflight import PublishError, target_of
 from dgx_pixels.library.database import LibraryError
+from dgx_pixels.pixels.plain_file import read_plain
+from dgx_pixels.pixels.read import MOST_BYTES
 from dgx_pixels.tools.credits_text import Picture, Use, credits_text
 from dgx_pixels.tools.recipes import recipe_of
 
@@ -98,6 +101,6 @@ def _parsed(text: str) -> dict[str, Any]:
 
 def _bytes(project: BevyProject, path: str) -> bytes | None:
     try:
-        return (project.assets / path).read_bytes()
-    except OSError:
+        return read_plain(target_of(project, path), MOST_BYTES)
+    except (OSError, PublishError):
         return None

@@ -90,8 +90,8 @@ def captions_of(draft: Draft) -> list[str]:
 
 def _begin(folder: Path) -> None:
     (folder / "images").mkdir(parents=True)
-    for other in folder.parent.iterdir():
-        with suppress(FileNotFoundError):
+    for other in folder.parent.glob(f"{'[0-9a-f]' * 32}*") if not folder.parent.is_symlink() else ():
+        with suppress(OSError):
             if time.time() - other.stat().st_mtime > _LEFT_BEHIND_S:
                 shutil.rmtree(other, ignore_errors=True)
 

@@ -70,7 +70,7 @@ def sheet_of(draft: Draft) -> bytes:
 
 
 def _true_size(file: Path, item: Learnt) -> Sprite:
-    with Image.open(file) as image:
+    with Image.open(file, formats=("PNG",)) as image:
         rgb = np.asarray(image.convert("RGB"))
     begin = [
         (side - cells * item.factor) // 2 % item.factor for side, cells in zip(rgb.shape[:2], item.sprite[::-1], strict=True)

@@ -24,11 +24,14 @@ from dgx_pixels.tools.arguments import (
     CategoryArgument,
     KeyArgument,
     ModelArgument,
+    NegativePromptArgument,
     OverwriteArgument,
     PaletteArgument,
+    ProfileArgument,
     ProjectArgument,
     PublishArgument,
     RequestError,
+    StepsArgument,
     TransparentArgument,
     WaitArgument,
     bounds,
@@ -66,7 +69,6 @@ _Reference = Annotated[
 _Strength = Annotated[
     float, Field(description="How far to go from the reference: 0.3 close, 0.8 free.", json_schema_extra=bounds(0.1, 1))
 ]
-_Steps = Annotated[int | None, Field(description="Replaces the profile's steps.", json_schema_extra=bounds(1, 100))]
 _Guidance = Annotated[
     float | None,
     Field(description="How closely to follow the prompt; replaces the profile's.", json_schema_extra=bounds(1, 20)),
@@ -92,12 +94,12 @@ async def generate_sprite(
     colors: _Colors = None,
     palette: PaletteArgument = None,
     transparent: TransparentArgument = None,
-    negative_prompt: Annotated[str, Field(description="What must not be drawn.")] = "",
+    negative_prompt: NegativePromptArgument = "",
     seed: _Seed = None,
     reference: _Reference = None,
     strength: _Strength = 0.6,
-    profile: Annotated[str, Field(description="draft (fast), standard or best.")] = "standard",
-    steps: _Steps = None,
+    profile: ProfileArgument = "standard",
+    steps: StepsArgument = None,
     guidance: _Guidance = None,
     model: ModelArgument = None,
     replay: _Replay = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from dgx_pixels.bevy.project import ProjectError, open_project
+from dgx_pixels.library.database import LibraryError, checked_id
 from dgx_pixels.tools.batch_job import batch_job
 from dgx_pixels.tools.batch_request import BatchRequest
 from dgx_pixels.tools.comparison_job import comparison_job
@@ -63,7 +64,10 @@ def _again(
 
 def _read(kind: type[R], job: JobRecord) -> R:
     try:
+        checked_id(job.id)  # a job's folder is named by it, and another's database may say anything
         return kind.model_validate_json(job.request)
+    except LibraryError as error:
+        raise JobFailedError(str(error)) from error
     except ValidationError as error:
         why = "The server ended before the job was done, and another version of dgx-pixels had begun it: ask again."
         raise JobFailedError(why) from error

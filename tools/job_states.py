@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from dgx_pixels.library.comparison_blind import brief, told
+from dgx_pixels.library.database import LibraryError
 from dgx_pixels.tools.answers import JobAnswer, JobResult, Progress
 from dgx_pixels.tools.answers_next import after
 
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
 def answer_of(job: JobRecord, flight: Flight | None, *, worked_on: bool) -> JobAnswer:
     """The answer for a job that this process may have in flight; `worked_on` says whether any process works on it."""
     if job.status == "done" and job.result is not None:
-        result = JobResult.model_validate_json(job.result)
+        try:
+            result = JobResult.model_validate_json(job.result)
+        except ValidationError as error:
+            raise LibraryError(f"What was kept of job {job.id} is damaged, or of another version: ask again.") from error
         progress = Progress(done=1, total=1, message="done")
         return JobAnswer(job_id=job.id, status="done", progress=progress, result=result, next=after(result))
     progress = Progress(done=0, total=1, message=job.status) if flight is None else flight.progress

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, get_args
 
 from fastmcp.exceptions import ToolError
@@ -77,18 +78,25 @@ async def list_assets(
         for a in page.assets
     ]  # fmt: skip
     answer = AssetList(assets=found, total=page.total, cursor=page.cursor)
-    text = "\n".join(_lines(answer, none_made=wanted == Wanted(wanted.project)))
+    text = "\n".join(await asyncio.to_thread(_lines, answer, none_made=wanted == Wanted(wanted.project)))
     return ToolResult(content=text, structured_content=answer.model_dump())
 
 
 def _lines(answer: AssetList, *, none_made: bool) -> list[str]:
     if not answer.total:
         return ["No assets yet: call generate_sprite." if none_made else "No asset is so: use fewer words, or everywhere=true."]
-    lines = [f"{a.id} v{a.version} {a.path} {a.width}x{a.height}{_tagged(a)}" for a in answer.assets]
+    lines = [f"{a.id} v{a.version} {a.path} {a.width}x{a.height}{_marked(a)}" for a in answer.assets]
     if answer.cursor is not None:
         lines.append(f"{answer.total} in all: give cursor={answer.cursor!r} for the next ones.")
     return lines
 
 
-def _tagged(asset: AssetSummary) -> str:
-    return f" ({', '.join(asset.tags)})" if asset.tags else ""
+def _marked(asset: AssetSummary) -> str:
+    tags = f" ({', '.join(asset.tags)})" if asset.tags else ""
+    return f"{not_in_game(asset)}{tags}"
+
+
+def not_in_game(asset: AssetSummary) -> str:
+    """What a list says behind a path that no game could load, as of a draft; nothing if there is such a file."""
+    there = asset.project and (Path(asset.project) / "assets" / asset.path).is_file()
+    return "" if there else ", not in the game"

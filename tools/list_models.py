@@ -44,7 +44,7 @@ def summaries(catalogue: Catalogue, *, compute: bool = False) -> ModelList:
 def _lines(found: ModelList) -> list[str]:
     bases = [f"{m.id}: {', '.join(map(str, m.sizes))} px, {m.licence}" + _problem(m.problem) for m in found.models]
     loras = [
-        f"+{m.id}:{m.recommended_weight:g}: LoRA, {m.licence}"
+        f"+{m.id}:{m.recommended_weight:g}: LoRA, licence {m.licence}"
         + (f", say {', '.join(map(repr, m.trigger_words))}" if m.trigger_words else "")
         + _problem(m.problem)
         for m in found.loras

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from dgx_pixels.pixels.art_options import MOST_COLORS
 from dgx_pixels.pixels.palette import Palette, PaletteError, palette_of, read_palette, reduce_colors
 from dgx_pixels.pixels.palette_files import MOST_BYTES, SUFFIXES, colors_in_order, parse_palette
+from dgx_pixels.pixels.plain_file import read_plain
 from dgx_pixels.pixels.read import PictureError, read_picture
 
 if TYPE_CHECKING:
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 PROJECT: Final = "project"
 """The name of the palette of what the Bevy project has already."""
 
-_MOST_COLORS: Final = 256
 _MOST_FILES: Final = 2000
+_MOST_PIXELS: Final = 2**22
+"""Of a sheet that is looked at, 2048x2048: a file of a few KB may have many more."""
 
 
 def find_palette(text: str, assets: Path | None, read: Callable[[str], bytes]) -> Palette:
@@ -55,17 +58,15 @@ def project_palette(assets: Path) -> Palette:
     if len(seen) < 2:
         raise PaletteError(f"{assets} holds no pixel art yet (PNGs of at most 256 colours): name a palette instead.")
     pixels = np.array(list(seen.elements()), dtype=np.uint8)
-    if len(seen) <= _MOST_COLORS:
+    if len(seen) <= MOST_COLORS:
         return palette_of(pixels)
-    return reduce_colors(pixels[None], np.ones((1, len(pixels)), dtype=np.bool_), _MOST_COLORS)[1]
+    return reduce_colors(pixels[None], np.ones((1, len(pixels)), dtype=np.bool_), MOST_COLORS)[1]
 
 
 def _colors_of(file: Path) -> Palette:
     """The colours of a PNG; none if it is no pixel art, or cannot be read: it is the user's, and not asked for by name."""
     try:
-        if not file.is_file() or file.stat().st_size > MOST_BYTES:  # a pipe would be waited for
-            return ()
-        colors = colors_in_order(read_picture(file.read_bytes()).rgba)
+        colors = colors_in_order(read_picture(read_plain(file, MOST_BYTES), _MOST_PIXELS).rgba)
     except (PictureError, OSError):
         return ()
-    return colors if len(colors) <= _MOST_COLORS else ()
+    return colors if len(colors) <= MOST_COLORS else ()

@@ -87,7 +87,7 @@ async def pixelized(services: Services, data: bytes, options: ArtOptions, report
         cut = await _apart(services, lambda: without_ground(picture.rgba, services.matting))
         picture = replace(picture, rgba=cut)
         weights = await asyncio.to_thread(services.catalogue.digests.sha256, services.matting / MODEL)
-        recipe |= {"weights_sha256": {MODEL: weights}, "libraries": library_versions("rembg", "onnxruntime")}
+        recipe |= {"weights_sha256": {MODEL: weights}, "libraries": library_versions("onnxruntime")}
     report(3, _STEPS, "finding the pixels that were meant")
     found, checks = await _apart(services, lambda: _art(picture, options))
     return Art(picture, found, recipe, checks)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dgx_pixels.pixels.palette import PaletteError
 from dgx_pixels.pixels.palette_files import MOST_BYTES
+from dgx_pixels.pixels.plain_file import open_unlinked
 from dgx_pixels.tools.palettes import find_palette
 
 if TYPE_CHECKING:
@@ -30,19 +31,14 @@ def read_file(services: Services, project: BevyProject | None, path: str, most_b
     """
     file = allowed_file(services, project, path)
     try:
-        # No link may have taken its place since it was resolved, and a pipe must not make us wait for its writer.
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode):
-                raise ReadError(f"{file} is no plain file: give the path of an image file.")
-            if found.st_size > most_bytes:
-                raise ReadError(f"{file} has {found.st_size:,} bytes, but at most {most_bytes:,} are read: give a smaller file.")
-            with os.fdopen(handle, "rb", closefd=False) as opened:
-                return opened.read(most_bytes)
-        finally:
-            os.close(handle)
+        with open_unlinked(file) as opened:
+            size = os.fstat(opened.fileno()).st_size
+            if size > most_bytes:
+                raise ReadError(f"{file} has {size:,} bytes, but at most {most_bytes:,} are read: give a smaller file.")
+            return opened.read(most_bytes)
     except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EISDIR):
+            raise ReadError(f"{file} is no plain file: give the path of an image file.") from error
         raise ReadError(f"{file} cannot be read ({error.strerror}): check the path and its permissions.") from error
 
 

@@ -45,7 +45,7 @@ async def record_vote(
         raise ToolError("A vote needs both round and winner, like round=1, winner='A'; to end the voting, give reveal=true.")
     try:
         if round is not None and winner is not None:
-            await kept.vote(comparison_id, round, winner.strip(), note)
+            await kept.vote(comparison_id, round, _said(winner), note)
         if reveal:
             await kept.reveal(comparison_id)
         warning = await _page(services, comparison_id)
@@ -63,6 +63,17 @@ async def record_vote(
     return ToolResult(content=content, structured_content=answer.model_dump(mode="json"))
 
 
+def rounds_left(left: int) -> str:
+    """How many rounds have no vote yet, in words."""
+    return "1 round is left" if left == 1 else f"{left} rounds are left"
+
+
+def _said(winner: str) -> str:
+    """A label or a word as people type it: "b" is B, "Tie" is tie."""
+    word = winner.strip()
+    return word.upper() if len(word) == 1 else word.lower()
+
+
 async def _page(services: Services, comparison_id: str) -> str | None:
     """Write the page; answers with why it could not be: the vote stands all the same."""
     try:
@@ -75,6 +86,7 @@ async def _page(services: Services, comparison_id: str) -> str | None:
 def _line(answer: VoteAnswer) -> str:
     standing = answer.comparison.standing if answer.comparison is not None else None
     if standing is None:
-        return " ".join(filter(None, (f"Kept; {answer.left} rounds are left.", answer.warning, answer.next)))
-    ended = f"Voting has ended: {standing.votes} votes, {standing.ties} ties, {standing.neither} neither."
+        return " ".join(filter(None, (f"Kept; {rounds_left(answer.left)}.", answer.warning, answer.next)))
+    ties = f"{standing.ties} tie{'s' * (standing.ties != 1)}"
+    ended = f"Voting has ended: {standing.votes} votes, {ties}, {standing.neither} neither."
     return " ".join(filter(None, (ended, *(pair.says for pair in standing.pairs), answer.warning, answer.next)))

@@ -79,7 +79,7 @@ def _read(holder: Path) -> str:
     """The id of the training whose turn it is; "" if nobody says."""
     try:
         return holder.read_text()
-    except OSError:
+    except (OSError, ValueError):
         return ""
 
 

@@ -91,5 +91,5 @@ class Samples:
 def _read(file: Path) -> dict[str, _Sample]:
     try:
         return {name: _Sample(**sample) for name, sample in json.loads(file.read_bytes()).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dgx_pixels.pixels.preview import preview_png
+from dgx_pixels.pixels.plain_file import read_plain
+from dgx_pixels.pixels.preview import MOST_BYTES, preview_png
+from dgx_pixels.pixels.read import MOST_BYTES as MOST_READ
 from dgx_pixels.pixels.sprite import decode_png
 
 if TYPE_CHECKING:
     from dgx_pixels.tools.answers_training import TrainingAnswer
 
 _SHEET_SIDE: Final = 1024
-_MOST_BYTES: Final = 256 * 1024
 
 
 def line_of(training: TrainingAnswer) -> str:
@@ -26,13 +27,17 @@ def line_of(training: TrainingAnswer) -> str:
     )
 
 
-def sheet_of(training: TrainingAnswer) -> bytes:
-    """The dataset's contact sheet as a PNG under 256 KB; blocks. Raises ValueError if there is none."""
+def sheet_of(training: TrainingAnswer, datasets: Path) -> bytes:
+    """The dataset's contact sheet as a PNG under 256 KB, from below the folder `datasets`; blocks. Raises ValueError."""
+    file = Path(str(training.dataset.get("contact_sheet")))
     try:
-        png = Path(str(training.dataset.get("contact_sheet"))).read_bytes()
+        if not file.resolve().is_relative_to(datasets.resolve()):
+            raise ValueError(f"The contact sheet {file} is none of ours: ask again.")
+        png = read_plain(file, MOST_READ)
     except OSError as error:
         raise ValueError(f"The contact sheet cannot be read ({error}): ask again.") from error
-    return png if len(png) < _MOST_BYTES else preview_png(decode_png(png), _SHEET_SIDE)
+    sheet = decode_png(png)
+    return png if len(png) < MOST_BYTES else preview_png(sheet, _SHEET_SIDE)
 
 
 def _time(training: TrainingAnswer) -> str:
