@@ -216,6 +216,7 @@ def speed() -> None:
     imports = time.monotonic() - started
     started = time.monotonic()
     artist = Artist()
+    artist.renderer.shelf.get(artist.model)
     load = time.monotonic() - started
     artist.sprites(["a red potion"], [1])
     ones = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -24,8 +25,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parsed(argv)
     _quiet()
     if arguments.command == "stdio":
-        from dgx_pixels.server.stdguard import divert  # this imports FastMCP, which reads its settings then
-
+        with _importing():
+            from dgx_pixels.server.stdguard import divert  # this imports FastMCP, which reads its settings then
         divert()
     with nullcontext() if arguments.command == "stdio" else shown():
         sys.exit(_status(arguments))
@@ -55,6 +56,17 @@ def _quiet() -> None:
     os.environ.setdefault("FASTMCP_LOG_LEVEL", "WARNING")
     for library in ("TRANSFORMERS", "DIFFUSERS"):
         os.environ.setdefault(f"{library}_VERBOSITY", "error")
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """What imports make stays: to look through all of it for garbage, again and again, takes a tenth of a client's wait."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager
@@ -109,10 +121,15 @@ def _run(arguments: argparse.Namespace) -> int:
 
         serve(settings, ends_when_idle=arguments.ends_when_idle)
         return 0
+    if arguments.command == "stdio" and arguments.alone:
+        with _importing():
+            from dgx_pixels.server.stdio_alone import run_alone
+        run_alone(settings)
+        return 0
     if arguments.command == "stdio":
-        from dgx_pixels.server.stdio import run_stdio
-
-        run_stdio(settings, alone=arguments.alone)
+        with _importing():
+            from dgx_pixels.server.stdio import run_stdio
+        run_stdio(settings)
         return 0
     if arguments.command == "doctor":
         from dgx_pixels.server.doctor import run_doctor

@@ -1,8 +1,7 @@
-"""`dgx-pixels stdio`: what MCP clients launch. A thin proxy to the one server, or with `--alone` a server of its own."""
+"""`dgx-pixels stdio`: what MCP clients launch, a thin proxy to the one server."""
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
@@ -21,7 +20,7 @@ from mcp import MCPError
 from mcp_types import INTERNAL_ERROR, Completion, CompletionArgument, CompletionContext
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from dgx_pixels.server.app import INSTRUCTIONS, build, default_project, try_library
+from dgx_pixels.server.app import INSTRUCTIONS, default_project
 from dgx_pixels.server.bound import Bound
 from dgx_pixels.server.connect import transport
 from dgx_pixels.server.find_server import NoServerError, ensure_running, running
@@ -36,12 +35,9 @@ _MOST_SERVERS = 5
 _call: ContextVar[str | None] = ContextVar("what this tool call is named to the server", default=None)
 
 
-def run_stdio(settings: Settings, *, alone: bool) -> None:
-    """Serve one client over stdin and stdout until it closes them. Raises LibraryError."""
-    if alone:
-        asyncio.run(try_library(settings))
-    mcp = build(settings, guarded, "alone")[0] if alone else proxy(settings)
-    mcp.run(transport="stdio", show_banner=False)
+def run_stdio(settings: Settings) -> None:
+    """Serve one client over stdin and stdout, through the one server, until it closes them."""
+    proxy(settings).run(transport="stdio", show_banner=False)
 
 
 class _RunningServer(Middleware):

@@ -55,7 +55,7 @@ def test_torch_is_known_to_models_alone() -> None:
 
 def test_listing_tools_does_not_import_torch() -> None:
     """A client that only looks at the tools does not wait for torch."""
-    code = "import sys, dgx_pixels.server.app, dgx_pixels.server.stdio; assert 'torch' not in sys.modules"
+    code = "import sys, dgx_pixels.server.stdio_alone, dgx_pixels.server.stdio; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

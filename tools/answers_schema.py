@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dgx_pixels.library.comparison_answer import ComparisonAnswer
@@ -11,8 +12,9 @@ if TYPE_CHECKING:
     from dgx_pixels.library.comparison_answer import Answer
 
 
+@cache
 def schema_of(answer: type[Answer]) -> dict[str, Any]:
-    """The JSON schema that a tool announces for this answer.
+    """The JSON schema that a tool announces for this answer; the same one for all tools that answer with it.
 
     An agent pays for each word of the listing before it has asked for anything. So the titles go, which only say the names
     again; and of a job's result, a published asset and a comparison only the parts are told: in full they would stand in the
