@@ -34,7 +34,7 @@ async def test_two_stdio_clients_at_once_make_one_server_and_each_hears_progress
             heard[name].append(done)
 
         async with Client(stdio(one_server, game), progress_handler=note) as client:
-            await client.call_tool("generate_sprite", {**POTION, "steps": 60})  # no project: the proxy says which
+            await client.call_tool("generate_sprite", {**POTION, "steps": 60, "wait_s": 240})  # no project: the proxy says which
 
     games = {name: make_game(name) for name in heard}
     await asyncio.gather(*(draw(name, game) for name, game in games.items()))
