@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from dgx_pixels.bevy.items import META, NEAREST_META, PublishItem, Sidecar, rank, sha256, suffix_of
 from dgx_pixels.bevy.ledger import finished_manifest, is_ours, manifest_of, refuse_edited, sha256_of
-from dgx_pixels.bevy.manifest import MANIFEST_PATH, AssetFile, Manifest, to_bytes, with_entries
+from dgx_pixels.bevy.manifest import MANIFEST_PATH, MOST_BYTES, AssetFile, Manifest, to_bytes, with_entries
 from dgx_pixels.bevy.plugin import copy_plugin, plugin_path
 from dgx_pixels.bevy.preflight import (
     MIN_FREE_BYTES,
@@ -175,6 +175,10 @@ def _publish(project: BevyProject, staging: Staging, items: Sequence[PublishItem
         refuse_edited(project, staging, [part.path for part in news])
     entries = [item.full_entry(_left(project, manifest, item)) for item in items]
     final = to_bytes(with_entries(manifest, entries))
+    if len(final) > MOST_BYTES:  # it would not be read again
+        raise PublishError(
+            f"The manifest would grow beyond {MOST_BYTES >> 20} MiB: remove assets from assets/{MANIFEST_PATH} first."
+        )
     manifest_target = target_of(project, MANIFEST_PATH)
     _make_folders(project, [*(part.target for part in news), manifest_target])
     staging.ignore()

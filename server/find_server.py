@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 from filelock import AsyncFileLock
 
-from dgx_pixels.server.identity import new_challenge, proofs
+from dgx_pixels.server.identity import KEY, new_challenge, proofs
 from dgx_pixels.server.settings import Settings
 
 _START_S = 60.0
@@ -47,9 +47,16 @@ async def running(settings: Settings) -> int | None:
         said = None
     if not isinstance(said, dict) or said.get("name") != "dgx-pixels" or not isinstance(said.get("pid"), int):
         raise NoServerError(
-            f"Something other than dgx-pixels listens on {settings.host}:{settings.port}: choose another port (DGX_PIXELS_PORT)."
+            f"Something other than dgx-pixels listens on {settings.host}:{settings.port}, or a dgx-pixels from before an update: "
+            "end that one, or choose another port (DGX_PIXELS_PORT)."
         )
-    right = proofs(settings, challenge)
+    try:
+        right = proofs(settings, challenge)
+    except OSError as error:
+        raise NoServerError(
+            f"{settings.home / KEY} cannot be read ({error.strerror}), so the server cannot be known as this home's: "
+            "run it and its clients as one user."
+        ) from error
     if not _same(said.get("server"), right.get("server")):
         raise NoServerError(
             f"The server on port {settings.port} is not that of {settings.home}: it works in another home, or pretends to be "

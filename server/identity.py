@@ -8,7 +8,6 @@ both mean the same one.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import os
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
     from dgx_pixels.server.settings import Settings
 
+KEY = "server.key"
+"""The key's file in the home, which only its owner reads."""
 _KEY_BYTES = 32
 _LONGEST_CHALLENGE = 100
 
@@ -32,17 +33,18 @@ def make_key(home: Path) -> None:
     try:
         with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(secrets.token_bytes(_KEY_BYTES))
-        staged.replace(home / "server.key")
+        staged.replace(home / KEY)
     finally:
         staged.unlink(missing_ok=True)
 
 
 def read_key(home: Path) -> bytes | None:
-    """The home's key; None if there is none, or a damaged one."""
-    with contextlib.suppress(OSError):
-        key = (home / "server.key").read_bytes()
-        return key if len(key) == _KEY_BYTES else None
-    return None
+    """The home's key; None if there is none, or a damaged one. Raises OSError if it cannot be read."""
+    try:
+        key = (home / KEY).read_bytes()
+    except FileNotFoundError:
+        return None
+    return key if len(key) == _KEY_BYTES else None
 
 
 def new_challenge() -> str:
@@ -51,7 +53,10 @@ def new_challenge() -> str:
 
 
 def proofs(settings: Settings, challenge: str) -> dict[str, str]:
-    """What answers a challenge: `server` proves the home and the port, `token` that the token is the same; {} without a key."""
+    """What answers a challenge: `server` proves the home and the port, `token` that the token is the same; {} without a key.
+
+    Raises OSError if the key cannot be read.
+    """
     key = read_key(settings.home)
     if key is None or len(challenge) > _LONGEST_CHALLENGE:
         return {}

@@ -45,9 +45,10 @@ def run_jobs(settings: Settings, arguments: argparse.Namespace) -> int:
         asyncio.run(_list(settings, arguments.limit, watch=arguments.watch, as_json=arguments.json))
         return 0
     answer = asyncio.run(_change(settings, arguments.action, arguments.job))
-    print(
-        answer.model_dump_json(indent=2) if arguments.json else f"{answer.job_id}  {answer.status}. {answer.error or ''}".strip()
-    )
+    if arguments.json:
+        print(json.dumps(answer.model_dump(mode="json"), indent=2))
+    else:
+        print(f"{answer.job_id}  {answer.status}. {answer.error or ''}".strip())
     return 0
 
 

@@ -38,7 +38,7 @@ def _say(line: str) -> None:
 def _list(catalogue: Catalogue, *, as_json: bool, compute: bool) -> int:
     found = summaries(catalogue, compute=compute)
     if as_json:
-        print(found.model_dump_json(indent=2))
+        print(json.dumps(found.model_dump(mode="json"), indent=2))
         return 0
     for base in found.models:
         sizes = ", ".join(map(str, base.sizes))

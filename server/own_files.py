@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from pathlib import Path
 
 from dgx_pixels.pixels.plain_file import read_some
@@ -14,14 +16,21 @@ def read_own(file: Path, most_bytes: int) -> bytes:
 
 
 def write_whole(file: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all; into what is no plain file, like /dev/stdout, at once. Raises OSError."""
-    if file.exists() and not file.is_file():
+    """Write a file that is there whole or not at all; into what is no plain file, like /dev/stdout, at once. Raises OSError.
+
+    A link stays one, and so do the permissions of what is written anew.
+    """
+    target = Path(os.path.realpath(file))
+    if file.absolute().parts[1:2] in (("dev",), ("proc",)) or (target.exists() and not target.is_file()):
         file.write_bytes(data)
         return
-    part = file.with_name(f".{file.name}.part")
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        part.write_bytes(data)
-        part.replace(file)
+        with part.open("xb") as staged:
+            staged.write(data)
+        if target.exists():
+            part.chmod(target.stat().st_mode & 0o777)
+        part.replace(target)
     except OSError as error:
         error.filename, error.filename2 = str(file), None  # what was asked for, not our part of it
         raise

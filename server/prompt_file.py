@@ -15,7 +15,7 @@ _MOST_BYTES = 1 << 20
 def read_prompts(file: str) -> list[str]:
     """The prompts of a file, or of stdin for "-". Raises ToolError, with one sentence, if there are none."""
     try:
-        text = sys.stdin.read(_MOST_BYTES) if file == "-" else read_own(Path(file).expanduser(), _MOST_BYTES).decode()
+        text = _stdin() if file == "-" else read_own(Path(file).expanduser(), _MOST_BYTES).decode()
     except UnicodeDecodeError as error:
         raise ToolError(f"{file} is no text in UTF-8: write one prompt a line.") from error
     except OSError as error:
@@ -25,3 +25,10 @@ def read_prompts(file: str) -> list[str]:
     if not prompts:
         raise ToolError(f"{'stdin' if file == '-' else file} has no prompts: write one a line.")
     return prompts
+
+
+def _stdin() -> str:
+    text = sys.stdin.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise ToolError(f"stdin holds more than {_MOST_BYTES:,} characters: give fewer prompts.")
+    return text
