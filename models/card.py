@@ -15,6 +15,8 @@ from dgx_pixels.pixels.shown import one_line
 
 _LONGEST, _MOST_WORDS = 100, 20
 """Characters of a text of a card, and trigger words: they are strangers' words, and agents read them."""
+_LONGEST_SOURCE = 300
+"""It is compared, not only shown: a repository, and a commit of 40 characters."""
 UNKNOWN_LICENCE = "unknown: see its page"
 _MOST_NOTE = 1 << 20
 _MOST_PAGE = 1 << 17
@@ -50,7 +52,7 @@ def read_card(model: Path, metadata: Mapping[str, str], page: Path | None) -> Ca
         licence=_text(note.get("licence")) or _text(metadata.get("modelspec.license")) or _licence(head),
         trigger_words=_words(triggers or head.get("instance_prompt")),
         recommended_weight=_weight(note.get("recommended_weight", note.get("preferred weight"))),
-        source=_text(note.get("source")),
+        source=_text(note.get("source"), _LONGEST_SOURCE),
         sha256=_text(note.get("sha256")),
     )
 
@@ -84,8 +86,8 @@ def _licence(head: Mapping[str, Any]) -> str | None:
     return named or _text(head.get("license"))
 
 
-def _text(value: object) -> str | None:
-    return one_line(value, _LONGEST) or None if isinstance(value, str) else None
+def _text(value: object, longest: int = _LONGEST) -> str | None:
+    return one_line(value, longest) or None if isinstance(value, str) else None
 
 
 def _weight(value: object) -> float | None:
@@ -96,7 +98,7 @@ def _weight(value: object) -> float | None:
 
 
 def _words(value: object) -> tuple[str, ...]:
-    """The words of a list, or of a text that separates them by commas: the first 20."""
+    """The words of a list, or of a text that separates them by commas: the first 20 that are no longer than a word may be."""
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
-    words = (one_line(part, _LONGEST) for part in parts if isinstance(part, str))
-    return tuple(islice(filter(None, words), _MOST_WORDS))
+    words = (" ".join(part.split()) for part in parts if isinstance(part, str))
+    return tuple(islice((one_line(word, _LONGEST) for word in words if 0 < len(word) <= _LONGEST), _MOST_WORDS))

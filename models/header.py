@@ -74,8 +74,11 @@ def read_header(file: Path) -> Header:
 
 def _parsed(file: Path) -> Header:
     with open_plain(file) as f:
-        if int.from_bytes(f.read(8), "little") > _LONGEST:
-            raise damaged(file)
+        length = int.from_bytes(f.read(8), "little")
+    if _LONGEST < length < file.stat().st_size:
+        raise ModelError(f"{file} has a header of {length / 1e6:.0f} MB, of which most is metadata: strip that, 10 MB are read.")
+    if length > _LONGEST:
+        raise damaged(file)
     try:
         with safe_open(file, framework="numpy") as opened:  # which checks the header, and that it covers the file to its end
             slices = {name: cast("Any", opened.get_slice(name)) for name in opened.keys()}  # noqa: SIM118  # it is no mapping

@@ -1,6 +1,6 @@
 """The process that trains one LoRA: `python -m dgx_pixels.models.training_child SPEC.json`.
 
-Its stdout carries events and nothing else, see `lora_events`; its stderr is its log. Asked to end (SIGTERM, or Ctrl-C), it writes
+Its stdout carries events alone, see `training_events`; its stderr is its log. Asked to end (SIGTERM, or Ctrl-C), it writes
 a checkpoint after the running step, tells that it is paused, and ends with 0, as it does when it is done; it ends with 1 after it
 told why it failed, and is killed by an alarm if it has not ended in five minutes. On Linux it is asked to end when its parent
 dies, more exactly the thread of it that made this process: start it from a thread that stays. A second process on the same run

@@ -71,7 +71,7 @@ class TrainingSpec(Settings):
     folder: Path
     """The run's own: all that the process writes lies in it."""
     dataset: Path
-    """A folder with `dataset.json` and pictures, see `lora_dataset`."""
+    """A folder with `dataset.json` and pictures, see `training_dataset`."""
     models_folder: Path
     hf_cache: Path | None = None
     turn_folder: Path

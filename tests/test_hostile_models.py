@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dgx_pixels.models.card import Card, read_card, write_card
 from dgx_pixels.models.catalogue import EMBEDDED, Catalogue
 from dgx_pixels.models.checkpoint_check import file_kind
 from dgx_pixels.models.header import ModelError, read_header
@@ -138,3 +139,19 @@ def test_any_header_is_told_or_refused(tmp_path_factory: pytest.TempPathFactory,
             look(file, read_header(file))
         except ModelError as error:
             assert str(error).endswith(".")  # noqa: PT017  # either is right
+
+
+def test_a_card_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    """Where a model is from is compared at the next `models add`; a trigger is said whole or not at all."""
+    model, source = tmp_path / "x.safetensors", f"{'o' * 30}/{'n' * 90}@{'a' * 40}"
+    write_card(model, Card(licence="CC0-1.0", source=source, trigger_words=("glow", "a castle " * 20)))
+
+    assert (read_card(model, {}, None).source, read_card(model, {}, None).trigger_words) == (source, ("glow",))
+
+
+def test_a_header_that_is_too_long_is_called_so(tmp_path: Path) -> None:
+    """Such a file is whole: to fetch it again would not help."""
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(weights({"a": tensor(0), "__metadata__": {"tags": "x" * 11_000_000}}))
+    with pytest.raises(ModelError, match="header of 11 MB"):
+        read_header(file)

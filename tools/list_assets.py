@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -98,5 +99,5 @@ def _marked(asset: AssetSummary) -> str:
 
 def not_in_game(asset: AssetSummary) -> str:
     """What a list says behind a path that no game could load, as of a draft; nothing if there is such a file."""
-    there = asset.project and (Path(asset.project) / "assets" / asset.path).is_file()
+    there = asset.project and os.path.isfile(Path(asset.project) / "assets" / asset.path)  # noqa: PTH113  # Path's raises where it may not look
     return "" if there else ", not in the game"

@@ -23,8 +23,8 @@ PROJECT: Final = "project"
 """The name of the palette of what the Bevy project has already."""
 
 _MOST_FILES: Final = 2000
-_MOST_PIXELS: Final = 2**22
-"""Of a sheet that is looked at, 2048x2048: a file of a few KB may have many more."""
+_MOST_PIXELS: Final = 2**24
+"""Of a sheet that is looked at, 4096x4096: a file of a few KB may have many more."""
 
 
 def find_palette(text: str, assets: Path | None, read: Callable[[str], bytes]) -> Palette:
