@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -35,4 +36,5 @@ def write_whole(file: Path, data: bytes) -> None:
         error.filename, error.filename2 = str(file), None  # what was asked for, not our part of it
         raise
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may never have been there
+            part.unlink()

@@ -68,6 +68,7 @@ async def _export(settings: Settings, file: Path, comparison_id: str | None) -> 
     from dgx_pixels.library.database import LibraryError
     from dgx_pixels.library.library import Library
     from dgx_pixels.server.app import default_project
+    from dgx_pixels.server.own_files import write_whole
 
     if file.suffix.lower() not in (".csv", ".json"):
         raise LibraryError(f"{file} ends neither in .csv nor in .json: give it one of these, to say what to write.")
@@ -82,7 +83,7 @@ async def _export(settings: Settings, file: Path, comparison_id: str | None) -> 
         text = await (as_csv if file.suffix.lower() == ".csv" else as_json)(kept, named)
     finally:
         await library.close()
-    file.write_text(text, encoding="utf-8")
+    write_whole(file, text.encode())
     left = f"; {len(ids) - len(named)} still voted on are left out" if len(named) < len(ids) else ""
     print(f"{file}  {len(named)} comparisons{left}")
     return 0

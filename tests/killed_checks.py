@@ -45,7 +45,7 @@ def examine(home: Path, project: BevyProject, known: Known) -> None:
     """Look at all that a killed server has left, do what the next one does first, and look again. Raises AssertionError."""
     _note_moment(home, project, known)
     _check_database(home)
-    _check_jobs(home, known)
+    check_jobs(home, known)
     _check_versions(home, known)
     _check_whole_files(project)
     Publisher().check(project)  # a publish that was cut off is made good or taken back
@@ -79,9 +79,12 @@ def _check_database(home: Path) -> None:
     assert rows(home, "PRAGMA foreign_key_check") == []
 
 
-def _check_jobs(home: Path, known: Known) -> None:
-    """No job vanishes, a key has one job, and what has ended stays as it is: nothing finished runs again."""
-    jobs = {row[0]: row[1:] for row in rows(home, "SELECT id, status, result, error, attempts, updated FROM jobs")}
+def check_jobs(home: Path, known: Known) -> None:
+    """No job vanishes, a key has one job, and what has ended stays as it is: nothing finished runs again.
+
+    But a comparison that failed keeps its pictures, and goes on when it is asked for again.
+    """
+    jobs = {row[0]: row[1:] for row in rows(home, "SELECT id, kind, status, result, error, attempts, updated FROM jobs")}
     keys: dict[str, str] = dict(rows(home, "SELECT key, job_id FROM keys"))
     for key, job_id in known.asked.items():
         assert job_id in jobs, f"job {job_id} has vanished"
@@ -89,7 +92,10 @@ def _check_jobs(home: Path, known: Known) -> None:
     assert len(jobs) == len(keys), "a key was worked on by two jobs"
     for job_id, before in known.ended.items():
         assert jobs[job_id] == before, f"job {job_id} had ended, and was touched again: {before} is {jobs[job_id]}"
-    known.ended |= {job_id: row for job_id, row in jobs.items() if row[0] in ("done", "failed", "cancelled")}
+    known.ended |= {
+        job_id: row for job_id, row in jobs.items()
+        if row[1] in ("done", "failed", "cancelled") and row[:2] != ("comparison", "failed")
+    }  # fmt: skip
 
 
 def _check_versions(home: Path, known: Known) -> None:

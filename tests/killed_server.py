@@ -20,7 +20,7 @@ from typing import Any
 
 from comparing import write_loras
 from fastmcp import Client
-from killed_checks import Known, being_kept, being_published, examine, rows
+from killed_checks import Known, being_kept, being_published, check_jobs, examine, rows
 from processes import DGX_PIXELS, health, options
 from training_calls import sprites
 
@@ -55,9 +55,6 @@ _STARTING, _GETTING_ON = 0.3, 0.3
 _AT_MOST_S = 60.0
 """A server that gets nothing done for so long is killed all the same."""
 _END_S = 1200.0
-
-_STAYS = "SELECT * FROM jobs WHERE NOT (kind = 'comparison' AND status != 'done') ORDER BY id"
-"""What asking again must not change. A comparison that failed keeps its pictures and goes on when it is asked for again."""
 
 
 class Storm:
@@ -147,12 +144,11 @@ class Storm:
             assert time.monotonic() < until, "the last server does not get everything done"
             await asyncio.sleep(0.2)
         async with Client(transport(self.settings, self.project.root)) as client:
-            ended = rows(self.settings.home, _STAYS)
+            check_jobs(self.settings.home, self.known)
             for key in self.calls:
                 with contextlib.suppress(Exception):  # a failed one answers with its error
                     await self._send(client, key)
-            touched = set(ended) - set(rows(self.settings.home, "SELECT * FROM jobs"))
-            assert not touched, f"what had ended was touched: {touched}"
+            check_jobs(self.settings.home, self.known)
         process.kill()
         await process.wait()
         examine(self.settings.home, self.project, self.known)

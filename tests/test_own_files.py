@@ -38,8 +38,10 @@ def test_a_redirected_stdout_is_written_into(tmp_path: Path) -> None:
     assert Path("/dev/stdout").is_symlink()
 
 
-def test_what_cannot_be_written_is_named_as_it_was_asked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "error"), [("no/x.png", FileNotFoundError), ("file/x.png", NotADirectoryError)])
+def test_what_cannot_be_written_is_named_as_it_was_asked_for(tmp_path: Path, name: str, error: type[OSError]) -> None:
     """Not by the name of our part of it."""
-    with pytest.raises(FileNotFoundError) as refused:
-        write_whole(tmp_path / "no/x.png", b"new")
-    assert refused.value.filename == str(tmp_path / "no/x.png")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(error) as refused:
+        write_whole(tmp_path / name, b"new")
+    assert refused.value.filename == str(tmp_path / name)
